@@ -1,0 +1,36 @@
+# Two commands do all the set-up: `make compare` and `make test`.
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+
+.PHONY: compare test lint clean
+
+compare: .venv/.installed
+	$(BIN)/optax-lab compare $(ARGS)
+
+test: .venv/.tests lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "optax_lab needs Python >= 3.11; name one: make PYTHON=python3.12 ..."; exit 2; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.installed: .venv/.python pyproject.toml constraints.txt
+	@echo "installing optax_lab into .venv (a minute or two the first time)"
+	$(PIP) -e .
+	@touch $@
+
+.venv/.tests: .venv/.installed
+	@echo "installing the test tools into .venv"
+	$(PIP) -e '.[tests]'
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info
