@@ -1,0 +1,289 @@
+# The exponentially weighted moving average (EWMA): the one recurrence of this library.
+#
+#   aₜ = aₜ₋₁ + (1 − β)(xₜ − aₜ₋₁)     the average, in lerp form
+#   wₜ = wₜ₋₁ + (1 − β)(1 − wₜ₋₁)      its weight: the same average, taken of 1
+#   âₜ = aₜ / wₜ                        the average without its bias toward zero
+#
+# Optimizers differ in what they average (g, |g|², a norm, …) and in what they do with
+# the answer. None of them writes the recurrence again.
+
+import inspect
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Inexact, PRNGKeyArray, PyTree, Shaped
+
+_BLOCK = 64  # steps that `smooth` takes in one product: the fastest of 16, 32, 64, 128
+
+
+class Ewma(NamedTuple):
+    """Holds an average and its weight.
+
+    Attributes:
+      average: a tree like the one that is averaged, aₜ.
+      weight: the sum of the weights that `average` has given away so far, wₜ: a
+        scalar in [0, 1] (or an array of β's shape, where β differs by element).
+    """
+
+    average: PyTree
+    weight: Array
+
+
+def init(like: PyTree, *, start: float | Array = 0.0, dtype: Any = None) -> Ewma:
+    """Makes the average before the first step: `start` everywhere, in `like`'s shapes.
+
+    A start of 0 is no observation and has weight 0. Any other start is taken at its
+    word and has weight 1, so that it is never debiased.
+
+    Args:
+      like: a tree of arrays, or of anything with a shape and a dtype; None stays None.
+      start: a₀, the same number for every element.
+      dtype: what every leaf is stored in: a dtype, a function from the leaf's dtype to
+        one, or None for the leaf's own.
+    """
+
+    def fill(leaf):
+        stored = dtype(leaf.dtype) if inspect.isfunction(dtype) else dtype
+        return jnp.full_like(leaf, start, dtype=stored)
+
+    average = jax.tree.map(fill, like)
+    weight = jnp.asarray(jnp.where(start == 0, 0, 1), _weight_dtype(average))
+    return Ewma(average, weight)
+
+
+def update(
+    state: Ewma,
+    x: PyTree,
+    decay: float | Array,
+    *,
+    key: PRNGKeyArray | None = None,
+) -> Ewma:
+    """Takes one observation into the average.
+
+    aₜ = aₜ₋₁ + (1 − β)(xₜ − aₜ₋₁), computed in float32 or wider and stored in the
+    average's own dtype, which never changes. The lerp has a gain of exactly 1; the
+    form (1 − β)x + βa has not, because 1 − β and β are rounded apart.
+
+    Args:
+      state: what `init` or the last `update` returned.
+      x: a tree like `state.average`; where it is None, that average stays as it is.
+      decay: β in [0, 1), a number or an array, which may change from step to step.
+      key: rounds bfloat16 averages stochastically instead of to nearest, so that
+        steps too small for eight bits of mantissa still arrive on average.
+    """
+    step = 1 - decay
+    lerp = lambda a, x: a if x is None else a + step * (x - a)
+    average = store(each(lerp, state.average, x), state.average, key=key)
+    weight = each(lerp, state.weight, jnp.ones_like(state.weight))
+    return Ewma(average, store(weight, state.weight))
+
+
+def read(state: Ewma) -> PyTree:
+    """Returns the average without its bias toward zero, âₜ = aₜ / wₜ.
+
+    It is the weighted mean of what has been observed, exact for any sequence of
+    decays. Before the first observation it is 0. Leaves are float32 or wider.
+    """
+    weight = jnp.where(state.weight > 0, state.weight, jnp.ones_like(state.weight))
+    return each(lambda a: a / weight, state.average)
+
+
+def raw(state: Ewma) -> PyTree:
+    """Returns the average as it is, aₜ, for rules that are defined with its bias.
+
+    Leaves are float32 or wider, as those of `read`.
+    """
+    return each(lambda a: a, state.average)
+
+
+def accumulate(
+    total: PyTree,
+    x: PyTree,
+    decay: float | Array,
+    *,
+    key: PRNGKeyArray | None = None,
+) -> PyTree:
+    """Returns decay · total + x, for methods that sum instead of average.
+
+    Heavy-ball momentum is a sum with a decay below 1, Adagrad's one with decay 1. From
+    0 the sum is 1 / (1 − β) times the average. Dtypes, None and `key` are as in
+    `update`.
+    """
+    add = lambda t, x: t if x is None else decay * t + x
+    return store(each(add, total, x), total, key=key)
+
+
+def first(state: Ewma, decay: float | Array) -> Array:
+    """Returns the decay that starts an average at its first value.
+
+    It is 0 while nothing has been observed, and `decay` afterwards:
+    `update(state, x, first(state, decay))`.
+    """
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.where(state.weight > 0, decay, jnp.zeros_like(state.weight))
+
+
+def smooth(
+    xs: Shaped[Array, "time ..."], decay: float | Array, *, debias: bool = True
+) -> Inexact[Array, "time ..."]:
+    """Averages a whole series: row t of the result is the average after xs[t].
+
+    It equals a loop over `update`, and it is parallel. Within a block of 64 steps the
+    average is linear in what came before and in the block's values; the matrix of that
+    map is found by running `update` on the identity. What the blocks hand on to each
+    other is a series again, 64 times shorter, and is smoothed in the same way.
+
+    Args:
+      xs: any shape, time along axis 0; integers are taken as float32.
+      decay: β in [0, 1), one number for the whole series.
+      debias: returns âₜ = aₜ / wₜ, and aₜ when False.
+
+    Returns:
+      An array of xs' shape, float32 or wider.
+    """
+    check_decay("decay", decay)
+    xs = _widen(xs)
+    state = _smooth(xs.reshape(len(xs), -1), decay)
+    average = state.average / state.weight[:, None] if debias else state.average
+    return average.reshape(xs.shape)
+
+
+def half_life(steps: float | Array) -> float | Array:
+    """Returns the β whose weights halve in `steps` observations: β = 2^(−1/steps)."""
+    return 0.5 ** (1 / steps)
+
+
+def span(steps: float | Array) -> float | Array:
+    """Returns the β of pandas' `span`: β = (span − 1) / (span + 1), span ≥ 1."""
+    return (steps - 1) / (steps + 1)
+
+
+def com(steps: float | Array) -> float | Array:
+    """Returns the β whose centre of mass lies `steps` back: β = com / (1 + com)."""
+    return steps / (1 + steps)
+
+
+def window(steps: float | Array) -> float | Array:
+    """Returns the β of about `steps` observations: β = 1 − 1/steps, steps ≥ 1."""
+    return 1 - 1 / steps
+
+
+def check_decay(name: str, decay: Any) -> None:
+    """Refuses a β outside [0, 1); arrays and schedules are taken as they are.
+
+    Raises:
+      ValueError: if `decay` is a Python number that no average can have.
+    """
+    if isinstance(decay, int | float) and not 0 <= decay < 1:
+        raise ValueError(f"{name} must lie in [0, 1), got {decay}")
+
+
+# --- One tree map for every rule ------------------------------------------------------
+
+
+def each(f: Callable, tree: PyTree, *rest: PyTree) -> PyTree:
+    """Maps f over the leaves of `tree`, widened to float32 or more.
+
+    A None in the first tree stays None; a None in the others reaches f. Dtypes promote
+    inside f, whatever JAX is set to; `store` and `numerics.like` lead back.
+    """
+
+    def g(leaf, *others):
+        return None if leaf is None else f(_widen(leaf), *map(_widen, others))
+
+    with jax.numpy_dtype_promotion("standard"):
+        return jax.tree.map(g, tree, *rest, is_leaf=_is_none)
+
+
+def store(tree: PyTree, like: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
+    """Casts every leaf to the dtype of the same leaf of `like`.
+
+    With a key, bfloat16 is rounded up or down at random so that its mean is exact.
+    float16 is always rounded to nearest.
+    """
+    number = itertools.count()
+
+    def cast(old, new):
+        if old is None:
+            return None
+        if key is not None and old.dtype == jnp.bfloat16:
+            return _round_at_random(new, jax.random.fold_in(key, next(number)))
+        return new.astype(old.dtype)
+
+    return jax.tree.map(cast, like, tree, is_leaf=_is_none)
+
+
+def _is_none(x: Any) -> bool:
+    return x is None
+
+
+def _widen(x: Any) -> Any:
+    if x is None:
+        return None
+    x = jnp.asarray(x)
+    with jax.numpy_dtype_promotion("standard"):
+        return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _weight_dtype(tree: PyTree) -> Any:
+    """Returns float64 when an average is that wide, and float32 otherwise."""
+    wide = (jnp.float64, jnp.complex128)
+    is_wide = any(leaf.dtype in wide for leaf in jax.tree.leaves(tree))
+    return jnp.float64 if is_wide else jnp.float32
+
+
+def _round_at_random(x: Array, key: PRNGKeyArray) -> Array:
+    """Rounds to bfloat16, upward with the probability that keeps the mean."""
+    x = x.astype(jnp.float32)
+    bits = jax.lax.bitcast_convert_type(x, jnp.uint32)
+    noise = jax.random.bits(key, x.shape, jnp.uint16).astype(jnp.uint32)
+    kept = (bits + noise) & jnp.uint32(0xFFFF0000)
+    rounded = jax.lax.bitcast_convert_type(kept, jnp.float32)
+    # No carry into infinity: a lerp from there is NaN for ever.
+    largest = jnp.asarray(jnp.finfo(jnp.bfloat16).max, jnp.float32)
+    rounded = jnp.clip(rounded, -largest, largest)
+    return jnp.where(jnp.isfinite(x), rounded, x).astype(jnp.bfloat16)
+
+
+# --- The parallel form of a series ----------------------------------------------------
+
+
+def _smooth(xs: Array, decay: float | Array) -> Ewma:
+    """Returns the averages (time, m) and the weights (time,) after each of xs' rows."""
+    time, width = xs.shape
+    block = _responses(decay, min(_BLOCK, time), xs.dtype)
+    memory, kernel = block.average[:, :1], block.average[:, 1:]
+    if time <= _BLOCK:
+        return Ewma(kernel @ xs, block.weight)
+
+    rows = -(-time // _BLOCK)
+    blocks = jnp.pad(xs, ((0, rows * _BLOCK - time), (0, 0)))
+    blocks = blocks.reshape(rows, _BLOCK, width)
+    inside = jnp.einsum("ts,rsm->rtm", kernel, blocks)
+
+    # A whole block is one step of a slower average, with the block's own mean as x.
+    gain = block.weight[-1]
+    slow = _smooth(inside[:, -1] / gain, 1 - gain)
+    before = jax.tree.map(lambda a: jnp.roll(a, 1, axis=0).at[0].set(0), slow)
+    average = inside + memory * before.average[:, None]
+    weight = block.weight + memory[:, 0] * before.weight[:, None]
+    return Ewma(average.reshape(-1, width)[:time], weight.reshape(-1)[:time])
+
+
+def _responses(decay: float | Array, steps: int, dtype: Any) -> Ewma:
+    """Returns how the average after each step depends on the start and on each x.
+
+    Row t of `average` holds the factors of (a₀, x₁, …, x_steps) in aₜ; they are what
+    `update` makes of the identity matrix.
+    """
+    start = Ewma(jnp.eye(1, steps + 1, dtype=dtype)[0], jnp.zeros((), dtype))
+    unit = jnp.eye(steps, steps + 1, 1, dtype=dtype)
+
+    def step(state, x):
+        state = update(state, x, decay)
+        return state, state
+
+    return jax.lax.scan(step, start, unit)[1]
