@@ -1,0 +1,216 @@
+# The second moment: gradients divided by the root of the average of their squares.
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PyTree
+from optax import ScaleByAdamState, ScaleByRmsState, ScaleByRStdDevState
+
+from optax_lab import ewma
+from optax_lab.transforms import numerics
+
+
+class ScaleByRmsWithCountState(NamedTuple):
+    """Optax's state of that name: a step count, and the average of |g|²."""
+
+    count: Int[Array, ""]
+    nu: ewma.Ewma
+
+
+class ScaleByRStdDevWithCountState(NamedTuple):
+    """Optax's state of that name: a step count, and the averages of g and |g|²."""
+
+    count: Int[Array, ""]
+    mu: ewma.Ewma
+    nu: ewma.Ewma
+
+
+def scale_by_rms(
+    decay: float | Array = 0.9,
+    eps: float | Array = 1e-8,
+    initial_scale: float | Array = 0.0,
+    eps_in_sqrt: bool = True,
+    bias_correction: bool = False,
+    *,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+    denominator: numerics.Denominator | None = None,
+) -> optax.GradientTransformation:
+    """Divides gradients by the root of the average of their squares.
+
+    νₜ = νₜ₋₁ + (1 − β)(|gₜ|² − νₜ₋₁), and the update is gₜ / √(νₜ + ε), or
+    gₜ / (√νₜ + ε) when `eps_in_sqrt` is False.
+
+    Deviation from Optax: with `bias_correction` and an `initial_scale` other than 0,
+    ν is not debiased, because a start that is given is no bias.
+
+    Args:
+      decay: β in [0, 1).
+      eps: ε.
+      initial_scale: ν₀.
+      eps_in_sqrt: adds ε inside the root.
+      bias_correction: reads ν̂ₜ = νₜ/wₜ instead of νₜ.
+      nu_dtype: what ν is stored in; real and at least float32 when None.
+      rounding: how a bfloat16 ν is rounded, "stochastic" or "nearest".
+      denominator: a function of ν that replaces the one above.
+
+    Source: Hinton, "Overview of mini-batch gradient descent", lecture 6e, 2012.
+    """
+    ewma.check_decay("decay", decay)
+    numerics.check_rounding(rounding)
+    own = _rms_denominator(eps, eps_in_sqrt, bias_correction)
+    denominator = denominator or own
+    counts = bias_correction or nu_dtype is not None
+
+    def init_fn(params):
+        dtype = numerics.statistic_dtype(nu_dtype)
+        nu = ewma.init(params, start=initial_scale, dtype=dtype)
+        count = jnp.zeros([], jnp.int32)
+        return ScaleByRmsWithCountState(count, nu) if counts else ScaleByRmsState(nu)
+
+    def update_fn(updates, state, params=None):
+        del params
+        key = _key(rounding, state, 0, state.nu)
+        nu = ewma.update(state.nu, numerics.abs_sq(updates), decay, key=key)
+        step = _divide(updates, denominator(nu))
+        return numerics.like(step, updates), _advance(state, nu=nu)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def scale_by_stddev(
+    decay: float | Array = 0.9,
+    eps: float | Array = 1e-8,
+    initial_scale: float | Array = 0.0,
+    eps_in_sqrt: bool = True,
+    bias_correction: bool = False,
+    *,
+    mu_dtype: Any = None,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+    denominator: numerics.Denominator | None = None,
+) -> optax.GradientTransformation:
+    """Divides gradients by an estimate of their standard deviation.
+
+    The same as `scale_by_rms`, with the variance νₜ − |μₜ|² for νₜ, where μ is the
+    average of g. Rounding may make that difference negative; it is cut at 0.
+
+    Source: Graves 2013, arXiv:1308.0850, equations 38 to 43.
+    """
+    ewma.check_decay("decay", decay)
+    numerics.check_rounding(rounding)
+    own = _rms_denominator(eps, eps_in_sqrt, False)  # of a variance already read
+    denominator = denominator or own
+    average = ewma.read if bias_correction else ewma.raw
+    counts = bias_correction or mu_dtype is not None or nu_dtype is not None
+    centre = lambda n, m: jnp.maximum(n - m, 0)
+
+    def init_fn(params):
+        dtype = numerics.statistic_dtype(nu_dtype)
+        mu = ewma.init(params, dtype=mu_dtype)
+        nu = ewma.init(params, start=initial_scale, dtype=dtype)
+        if not counts:
+            return ScaleByRStdDevState(mu, nu)
+        return ScaleByRStdDevWithCountState(jnp.zeros([], jnp.int32), mu, nu)
+
+    def update_fn(updates, state, params=None):
+        del params
+        mu_key = _key(rounding, state, 0, state.mu)
+        nu_key = _key(rounding, state, 1, state.nu)
+        mu = ewma.update(state.mu, updates, decay, key=mu_key)
+        nu = ewma.update(state.nu, numerics.abs_sq(updates), decay, key=nu_key)
+        variance = ewma.each(centre, average(nu), numerics.abs_sq(average(mu)))
+        step = _divide(updates, denominator(nu._replace(average=variance)))
+        return numerics.like(step, updates), _advance(state, mu=mu, nu=nu)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def scale_by_adam(
+    b1: float | Array = 0.9,
+    b2: float | Array = 0.999,
+    eps: float | Array = 1e-8,
+    eps_root: float | Array = 0.0,
+    mu_dtype: Any = None,
+    *,
+    nesterov: bool = False,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+    denominator: numerics.Denominator | None = None,
+) -> optax.GradientTransformation:
+    """Divides the average of gradients by the root of the average of their squares.
+
+    μₜ = μₜ₋₁ + (1 − β₁)(gₜ − μₜ₋₁),  νₜ = νₜ₋₁ + (1 − β₂)(|gₜ|² − νₜ₋₁), and the
+    update is μ̂ₜ / (√(ν̂ₜ + ε_root) + ε), where μ̂ₜ = μₜ/wₜ is read without its bias.
+
+    Args:
+      b1: β₁ in [0, 1).
+      b2: β₂ in [0, 1).
+      eps: ε, outside the root.
+      eps_root: ε_root, inside the root.
+      mu_dtype: what μ is stored in; the parameters' dtype when None.
+      nesterov: puts β₁μₜ/wₜ₊₁ + (1 − β₁)gₜ/wₜ in the place of μ̂ₜ.
+      nu_dtype: what ν is stored in; real and at least float32 when None.
+      rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
+      denominator: a function of ν that replaces √(ν̂ₜ + ε_root) + ε.
+
+    Sources: Kingma & Ba 2014, arXiv:1412.6980, algorithm 1; Dozat 2016,
+    openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ (nesterov, without its extra β₂).
+    """
+    ewma.check_decay("b1", b1)
+    ewma.check_decay("b2", b2)
+    numerics.check_rounding(rounding)
+    denominator = denominator or numerics.outside(eps, eps_root)
+
+    def init_fn(params):
+        mu = ewma.init(params, dtype=mu_dtype)
+        nu = ewma.init(params, dtype=numerics.statistic_dtype(nu_dtype))
+        return ScaleByAdamState(jnp.zeros([], jnp.int32), mu, nu)
+
+    def update_fn(updates, state, params=None):
+        del params
+        mu_key = _key(rounding, state, 0, state.mu)
+        nu_key = _key(rounding, state, 1, state.nu)
+        mu = ewma.update(state.mu, updates, b1, key=mu_key)
+        nu = ewma.update(state.nu, numerics.abs_sq(updates), b2, key=nu_key)
+        mean = _look_ahead(mu, updates, b1) if nesterov else ewma.read(mu)
+        step = _divide(mean, denominator(nu))
+        return numerics.like(step, updates), _advance(state, mu=mu, nu=nu)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def _rms_denominator(
+    eps: float | Array, eps_in_sqrt: bool, bias_correction: bool
+) -> numerics.Denominator:
+    average = ewma.read if bias_correction else ewma.raw
+    place = numerics.inside if eps_in_sqrt else numerics.outside
+    return place(eps, average=average)
+
+
+def _look_ahead(mu: ewma.Ewma, updates: PyTree, b1: float | Array) -> PyTree:
+    """Returns β₁μₜ/wₜ₊₁ + (1 − β₁)gₜ/wₜ, Adam's Nesterov direction."""
+    after = ewma.update(mu._replace(average=None), None, b1)
+    blend = lambda m, g: (
+        m if g is None else b1 * m / after.weight + (1 - b1) * g / mu.weight
+    )
+    return ewma.each(blend, mu.average, updates)
+
+
+def _divide(numerator: PyTree, denominator: PyTree) -> PyTree:
+    return ewma.each(lambda n, d: n / d, numerator, denominator)
+
+
+def _key(rounding, state, number, average):
+    """Returns the average's rounding key; a rule that keeps no count needs none."""
+    if "count" not in state._fields:
+        return None
+    return numerics.rounding_key(rounding, state.count, number, average)
+
+
+def _advance(state, **averages):
+    """Returns the state one step later, its count raised where it has one."""
+    if "count" in state._fields:
+        averages["count"] = optax.safe_increment(state.count)
+    return state._replace(**averages)

@@ -1,0 +1,76 @@
+# The first moment: an average of gradients, or a sum of them.
+
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array
+
+from optax_lab import ewma
+from optax_lab.transforms import numerics
+
+
+def trace(
+    decay: float | Array, nesterov: bool = False, accumulator_dtype: Any = None
+) -> optax.GradientTransformation:
+    """Sums gradients with a decay: heavy-ball momentum.
+
+    tₜ = β tₜ₋₁ + gₜ, and the update is tₜ, or gₜ + β tₜ with `nesterov`, which is the
+    step that the sum would take next. The sum is 1/(1 − β) times the average of `ema`.
+
+    Args:
+      decay: β ≥ 0; below 1 the sum stays bounded.
+      nesterov: looks one step ahead.
+      accumulator_dtype: what t is stored in; the parameters' dtype when None.
+
+    Sources: Polyak 1964, doi:10.1016/0041-5553(64)90137-5; Sutskever et al. 2013,
+    "On the importance of initialization and momentum in deep learning".
+    """
+
+    def init_fn(params):
+        zeros = ewma.init(params, dtype=accumulator_dtype).average
+        return optax.TraceState(trace=zeros)
+
+    def update_fn(updates, state, params=None):
+        del params
+        total = ewma.accumulate(state.trace, updates, decay)
+        step = ewma.accumulate(total, updates, decay) if nesterov else total
+        return numerics.like(step, updates), optax.TraceState(trace=total)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def ema(
+    decay: float | Array,
+    debias: bool = True,
+    accumulator_dtype: Any = None,
+    *,
+    rounding: numerics.Rounding = "stochastic",
+) -> optax.GradientTransformation:
+    """Averages gradients: momentum with a gain of 1.
+
+    mₜ = mₜ₋₁ + (1 − β)(gₜ − mₜ₋₁), and the update is m̂ₜ = mₜ/wₜ, or mₜ itself when
+    `debias` is False.
+
+    Args:
+      decay: β in [0, 1).
+      debias: takes out the bias toward the zero that m starts from.
+      accumulator_dtype: what m is stored in; the parameters' dtype when None.
+      rounding: how a bfloat16 m is rounded, "stochastic" or "nearest".
+    """
+    ewma.check_decay("decay", decay)
+    numerics.check_rounding(rounding)
+
+    def init_fn(params):
+        average = ewma.init(params, dtype=accumulator_dtype)
+        return optax.EmaState(count=jnp.zeros([], jnp.int32), ema=average)
+
+    def update_fn(updates, state, params=None):
+        del params
+        key = numerics.rounding_key(rounding, state.count, 0, state.ema)
+        average = ewma.update(state.ema, updates, decay, key=key)
+        step = ewma.read(average) if debias else ewma.raw(average)
+        count = optax.safe_increment(state.count)
+        return numerics.like(step, updates), optax.EmaState(count=count, ema=average)
+
+    return optax.GradientTransformation(init_fn, update_fn)

@@ -1,0 +1,154 @@
+# What every rule needs besides averages: squares, roots, denominators, casting back.
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray, PyTree
+
+from optax_lab import ewma
+
+Rounding = Literal["stochastic", "nearest"]
+Denominator = Callable[[ewma.Ewma], PyTree]
+
+
+def abs_sq(tree: PyTree) -> PyTree:
+    """Returns |x|² of every leaf: real, float32 or wider, and never infinite.
+
+    The square of a finite x may exceed the largest number; it is cut there, because an
+    average that has once been infinite is NaN for ever.
+    """
+
+    def square(x):
+        squared = jnp.real(x) ** 2 + jnp.imag(x) ** 2 if _is_complex(x) else x * x
+        return jnp.minimum(squared, jnp.finfo(squared.dtype).max)
+
+    return ewma.each(square, tree)
+
+
+def root(x: Array) -> Array:
+    """Returns √max(x, tiny): its derivative is finite at 0, and 0 over it is 0."""
+    return jnp.sqrt(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
+
+
+def like(tree: PyTree, updates: PyTree) -> PyTree:
+    """Casts every leaf to the dtype of the same update; None where that is None.
+
+    Numbers beyond the dtype's range (float16 ends at 65504) are cut to its ends.
+    """
+
+    def cast(update, leaf):
+        return None if update is None else _saturate(leaf, update.dtype)
+
+    return jax.tree.map(cast, updates, tree, is_leaf=lambda x: x is None)
+
+
+# --- Denominators: functions of the average of |g|², so that rules need no flags ------
+
+
+def outside(
+    eps: float | Array,
+    eps_root: float | Array = 0.0,
+    *,
+    average: Callable[[ewma.Ewma], PyTree] = ewma.read,
+) -> Denominator:
+    """Returns ν ↦ √(ν̂ + eps_root) + eps, Adam's denominator.
+
+    Args:
+      eps: ε outside the root; it has the unit of a gradient.
+      eps_root: ε inside the root; it has the unit of a squared gradient.
+      average: how ν is read: `ewma.read` without its bias, `ewma.raw` with it.
+    """
+    _check_eps(eps, eps_root)
+    return lambda nu: ewma.each(lambda v: root(v + eps_root) + eps, average(nu))
+
+
+def inside(
+    eps: float | Array, *, average: Callable[[ewma.Ewma], PyTree] = ewma.raw
+) -> Denominator:
+    """Returns ν ↦ √(ν + eps), RMSProp's denominator as Optax and Keras write it."""
+    return outside(0.0, eps, average=average)
+
+
+def hat(eps: float | Array) -> Denominator:
+    """Returns ν ↦ √ν̂ + eps/√w, where w is the weight of the average.
+
+    It is what an ε becomes that is added before the bias is corrected: Keras' Adam,
+    PyTorch's RAdam ("epsilon hat", arXiv:1412.6980, section 2).
+    """
+    _check_eps(eps, 0.0)
+
+    def denominator(nu):
+        at_weight = ewma.each(lambda w: eps / root(w), nu.weight)
+        return ewma.each(lambda v: root(v) + at_weight, ewma.read(nu))
+
+    return denominator
+
+
+# --- Dtypes and rounding --------------------------------------------------------------
+
+
+def statistic_dtype(nu_dtype: Any = None) -> Callable[[Any], Any]:
+    """Returns the dtype that an average of |g|² is stored in, given the parameter's.
+
+    It is real and at least float32, or `nu_dtype` where that is given.
+
+    Raises:
+      ValueError: if `nu_dtype` is float16, in which |g|² under 6e-8 is 0.
+    """
+    if nu_dtype is not None and jnp.dtype(nu_dtype) == jnp.float16:
+        raise ValueError("nu_dtype must be bfloat16, float32 or float64, got float16")
+
+    def stored(dtype):
+        if nu_dtype is not None:
+            return jnp.dtype(nu_dtype)
+        return jnp.finfo(np.promote_types(_at_least_32(dtype), np.float32)).dtype
+
+    return stored
+
+
+def rounding_key(
+    rounding: Rounding, count: Array, number: int, average: ewma.Ewma
+) -> PRNGKeyArray | None:
+    """Returns the key that rounds an average at this step, or None for to nearest.
+
+    It is made from the step and the average's number in its rule, so no key lives in
+    the state and a run repeats itself exactly.
+    """
+    leaves = jax.tree.leaves(average.average)
+    if rounding == "nearest" or not any(x.dtype == jnp.bfloat16 for x in leaves):
+        return None
+    return jax.random.fold_in(jax.random.key(number), count)
+
+
+def check_rounding(rounding: str) -> None:
+    """Refuses anything but "stochastic" and "nearest" with a ValueError."""
+    if rounding not in ("stochastic", "nearest"):
+        allowed = '"stochastic" or "nearest"'
+        raise ValueError(f"rounding must be {allowed}, got {rounding!r}")
+
+
+def _check_eps(eps: Any, eps_root: Any) -> None:
+    for name, value in (("eps", eps), ("eps_root", eps_root)):
+        if isinstance(value, int | float) and not value >= 0:
+            raise ValueError(f"{name} must be at least 0, got {value}")
+
+
+def _is_complex(x: Array) -> bool:
+    return jnp.issubdtype(x.dtype, jnp.complexfloating)
+
+
+def _at_least_32(dtype: Any) -> Any:
+    # NumPy does not know bfloat16.
+    return np.float32 if jnp.dtype(dtype).itemsize < 4 else jnp.dtype(dtype)
+
+
+def _saturate(x: Array, dtype: Any) -> Array:
+    """Casts to a dtype, cutting what lies beyond its range."""
+    if _is_complex(x):
+        part = jnp.finfo(dtype).dtype
+        return jax.lax.complex(_saturate(x.real, part), _saturate(x.imag, part))
+    largest = jnp.asarray(jnp.finfo(dtype).max, dtype).astype(x.dtype)
+    return jnp.clip(x, -largest, largest).astype(dtype)

@@ -1,0 +1,63 @@
+# What stands at the end of every optimizer: weight decay and the learning rate.
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import optax
+from jaxtyping import Array, PyTree
+
+from optax_lab import ewma
+from optax_lab.transforms import numerics
+
+
+def scale_by_learning_rate(
+    learning_rate: float | Array, *, flip_sign: bool = True
+) -> optax.GradientTransformation:
+    """Turns a direction into a step: −η times it (+η when `flip_sign` is False).
+
+    Raises:
+      ValueError: if `learning_rate` is a negative or non-finite Python number.
+    """
+    _check_not_negative("learning_rate", learning_rate)
+    sign = -1 if flip_sign else 1
+
+    def scale(updates, params):
+        del params
+        scaled = ewma.each(lambda u: sign * learning_rate * u, updates)
+        return numerics.like(scaled, updates)
+
+    return optax.stateless(scale)
+
+
+def add_decayed_weights(
+    weight_decay: float | Array = 0.0, mask: PyTree | Callable[..., Any] | None = None
+) -> optax.GradientTransformation:
+    """Adds λ times the parameters to a direction: decoupled weight decay.
+
+    Args:
+      weight_decay: λ; the learning rate multiplies it afterwards.
+      mask: a tree of bools like the parameters, or a function of them that returns
+        one: where False, nothing is added.
+
+    Source: Loshchilov & Hutter 2017, arXiv:1711.05101.
+
+    Raises:
+      ValueError: if `weight_decay` is a negative or non-finite Python number, or if
+        `update` is called without `params`.
+    """
+    _check_not_negative("weight_decay", weight_decay)
+
+    def decay(updates, params):
+        if params is None:
+            raise ValueError("weight_decay needs params: update(grads, state, params)")
+        pull = lambda u, p: u + weight_decay * p
+        return numerics.like(ewma.each(pull, updates, params), updates)
+
+    link = optax.stateless(decay)
+    return link if mask is None else optax.masked(link, mask)
+
+
+def _check_not_negative(name: str, value: Any) -> None:
+    if isinstance(value, int | float) and not (value >= 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be finite and at least 0, got {value}")

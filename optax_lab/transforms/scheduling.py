@@ -1,0 +1,94 @@
+# Every float hyperparameter may be a schedule: one decorator, one count.
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.typing import ArrayLike
+from jaxtyping import Array, Int, PyTree
+
+Hyper = ArrayLike | Callable[[Any], ArrayLike]  # a number, an array, or a schedule
+
+
+class ScheduledState(NamedTuple):
+    """Holds the step that schedules are evaluated at, and the optimizer's own state."""
+
+    count: Int[Array, ""]
+    inner: PyTree
+
+
+def scheduled(factory: Callable) -> Callable:
+    """Lets every argument annotated `Hyper` be a schedule: a function of the step.
+
+    The step starts at 0 and is kept once, whatever the number of schedules; without
+    any, the state is the factory's own. The rule is built anew at each trace from the
+    values at that step, so rules see numbers and arrays only. A gradient that is None
+    becomes a zero update where `params` are given, since `optax.apply_updates` refuses
+    None.
+    """
+    signature = inspect.signature(factory)
+    hypers = [n for n, p in signature.parameters.items() if _takes_hyper(p)]
+
+    @functools.wraps(factory)
+    def make(*args, **kwargs):
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = {n: _number(bound.arguments[n]) for n in hypers}
+        schedules = {n: value for n, value in given.items() if callable(value)}
+
+        def build(count):
+            now = {n: _number(schedule(count)) for n, schedule in schedules.items()}
+            call = inspect.BoundArguments(signature, bound.arguments | given | now)
+            return optax.with_extra_args_support(factory(*call.args, **call.kwargs))
+
+        return _without_none(_counted(build) if schedules else build(None))
+
+    return make
+
+
+def _counted(build: Callable) -> optax.GradientTransformationExtraArgs:
+    """Builds the transformation anew at every step, from that step's values."""
+
+    def init_fn(params):
+        count = jnp.zeros([], jnp.int32)
+        return ScheduledState(count, build(count).init(params))
+
+    def update_fn(updates, state, params=None, **extra_args):
+        rule = build(state.count)
+        updates, inner = rule.update(updates, state.inner, params, **extra_args)
+        return updates, ScheduledState(optax.safe_increment(state.count), inner)
+
+    return optax.GradientTransformationExtraArgs(init_fn, update_fn)
+
+
+def _without_none(
+    inner: optax.GradientTransformationExtraArgs,
+) -> optax.GradientTransformationExtraArgs:
+    """Turns updates that are None into zeros like their parameters."""
+    fill = lambda u, p: jnp.zeros_like(p) if u is None and p is not None else u
+
+    def update_fn(updates, state, params=None, **extra_args):
+        updates, state = inner.update(updates, state, params, **extra_args)
+        if params is not None:
+            updates = jax.tree.map(fill, updates, params, is_leaf=lambda u: u is None)
+        return updates, state
+
+    return optax.GradientTransformationExtraArgs(inner.init, update_fn)
+
+
+def _takes_hyper(parameter: inspect.Parameter) -> bool:
+    return set(get_args(Hyper)) <= set(get_args(parameter.annotation))
+
+
+def _number(value: Any) -> Any:
+    """Returns arrays as float32 or wider; anything else as it is."""
+    if not isinstance(value, jax.Array | np.ndarray | np.generic):
+        return value
+    value = jnp.asarray(value)
+    with jax.numpy_dtype_promotion("standard"):
+        return value.astype(jnp.promote_types(value.dtype, jnp.float32))
