@@ -9,11 +9,13 @@
 
 import inspect
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Inexact, PRNGKeyArray, PyTree, Shaped
 
 _BLOCK = 64  # steps that `smooth` takes in one product: the fastest of 16, 32, 64, 128
@@ -32,7 +34,7 @@ class Ewma(NamedTuple):
     weight: Array
 
 
-def init(like: PyTree, *, start: float | Array = 0.0, dtype: Any = None) -> Ewma:
+def init(like: PyTree, *, start: ArrayLike = 0.0, dtype: Any = None) -> Ewma:
     """Makes the average before the first step: `start` everywhere, in `like`'s shapes.
 
     A start of 0 is no observation and has weight 0. Any other start is taken at its
@@ -57,7 +59,7 @@ def init(like: PyTree, *, start: float | Array = 0.0, dtype: Any = None) -> Ewma
 def update(
     state: Ewma,
     x: PyTree,
-    decay: float | Array,
+    decay: ArrayLike,
     *,
     key: PRNGKeyArray | None = None,
 ) -> Ewma:
@@ -102,7 +104,7 @@ def raw(state: Ewma) -> PyTree:
 def accumulate(
     total: PyTree,
     x: PyTree,
-    decay: float | Array,
+    decay: ArrayLike,
     *,
     key: PRNGKeyArray | None = None,
 ) -> PyTree:
@@ -116,7 +118,7 @@ def accumulate(
     return store(each(add, total, x), total, key=key)
 
 
-def first(state: Ewma, decay: float | Array) -> Array:
+def first(state: Ewma, decay: ArrayLike) -> Array:
     """Returns the decay that starts an average at its first value.
 
     It is 0 while nothing has been observed, and `decay` afterwards:
@@ -127,7 +129,7 @@ def first(state: Ewma, decay: float | Array) -> Array:
 
 
 def smooth(
-    xs: Shaped[Array, "time ..."], decay: float | Array, *, debias: bool = True
+    xs: Shaped[Array, "time ..."], decay: ArrayLike, *, debias: bool = True
 ) -> Inexact[Array, "time ..."]:
     """Averages a whole series: row t of the result is the average after xs[t].
 
@@ -146,27 +148,28 @@ def smooth(
     """
     check_decay("decay", decay)
     xs = _widen(xs)
-    state = _smooth(xs.reshape(len(xs), -1), decay)
+    width = math.prod(xs.shape[1:])
+    state = _smooth(xs.reshape(len(xs), width), decay)
     average = state.average / state.weight[:, None] if debias else state.average
     return average.reshape(xs.shape)
 
 
-def half_life(steps: float | Array) -> float | Array:
+def half_life(steps: ArrayLike) -> ArrayLike:
     """Returns the β whose weights halve in `steps` observations: β = 2^(−1/steps)."""
     return 0.5 ** (1 / steps)
 
 
-def span(steps: float | Array) -> float | Array:
+def span(steps: ArrayLike) -> ArrayLike:
     """Returns the β of pandas' `span`: β = (span − 1) / (span + 1), span ≥ 1."""
     return (steps - 1) / (steps + 1)
 
 
-def com(steps: float | Array) -> float | Array:
+def com(steps: ArrayLike) -> ArrayLike:
     """Returns the β whose centre of mass lies `steps` back: β = com / (1 + com)."""
     return steps / (1 + steps)
 
 
-def window(steps: float | Array) -> float | Array:
+def window(steps: ArrayLike) -> ArrayLike:
     """Returns the β of about `steps` observations: β = 1 − 1/steps, steps ≥ 1."""
     return 1 - 1 / steps
 
@@ -251,11 +254,11 @@ def _round_at_random(x: Array, key: PRNGKeyArray) -> Array:
 # --- The parallel form of a series ----------------------------------------------------
 
 
-def _smooth(xs: Array, decay: float | Array) -> Ewma:
+def _smooth(xs: Array, decay: ArrayLike) -> Ewma:
     """Returns the averages (time, m) and the weights (time,) after each of xs' rows."""
     time, width = xs.shape
     block = _responses(decay, min(_BLOCK, time), xs.dtype)
-    memory, kernel = block.average[:, :1], block.average[:, 1:]
+    memory, kernel = block.average[:, 0], block.average[:, 1:]
     if time <= _BLOCK:
         return Ewma(kernel @ xs, block.weight)
 
@@ -268,12 +271,12 @@ def _smooth(xs: Array, decay: float | Array) -> Ewma:
     gain = block.weight[-1]
     slow = _smooth(inside[:, -1] / gain, 1 - gain)
     before = jax.tree.map(lambda a: jnp.roll(a, 1, axis=0).at[0].set(0), slow)
-    average = inside + memory * before.average[:, None]
-    weight = block.weight + memory[:, 0] * before.weight[:, None]
+    average = inside + memory[None, :, None] * before.average[:, None]
+    weight = block.weight[None] + memory[None] * before.weight[:, None]
     return Ewma(average.reshape(-1, width)[:time], weight.reshape(-1)[:time])
 
 
-def _responses(decay: float | Array, steps: int, dtype: Any) -> Ewma:
+def _responses(decay: ArrayLike, steps: int, dtype: Any) -> Ewma:
     """Returns how the average after each step depends on the start and on each x.
 
     Row t of `average` holds the factors of (a₀, x₁, …, x_steps) in aₜ; they are what

@@ -20,8 +20,8 @@ def sgd(
     """Makes stochastic gradient descent, with heavy-ball momentum where it is given.
 
     θₜ = θₜ₋₁ − η gₜ. With momentum β the sum tₜ = βtₜ₋₁ + gₜ stands for the gradient,
-    or gₜ + βtₜ with `nesterov`. It averages nothing: a sum has 1/(1 − β) times the gain of
-    an average, so `momentum(η/(1 − β), β)` takes the same steps.
+    or gₜ + βtₜ with `nesterov`. It averages nothing: a sum has 1/(1 − β) times the
+    gain of an average, so `momentum(η/(1 − β), β)` takes the same steps.
 
     Args:
       learning_rate: η.

@@ -10,7 +10,7 @@ import jaxtyping
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jaxtyping.install_import_hook("optax_lab", "beartype.beartype").install()
+jaxtyping.install_import_hook("optax_lab", "beartype.beartype")
 
 from hypothesis import HealthCheck, settings
 

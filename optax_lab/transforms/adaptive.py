@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 from jaxtyping import Array, Int, PyTree
 from optax import ScaleByAdamState, ScaleByRmsState, ScaleByRStdDevState
 
@@ -27,9 +28,9 @@ class ScaleByRStdDevWithCountState(NamedTuple):
 
 
 def scale_by_rms(
-    decay: float | Array = 0.9,
-    eps: float | Array = 1e-8,
-    initial_scale: float | Array = 0.0,
+    decay: ArrayLike = 0.9,
+    eps: ArrayLike = 1e-8,
+    initial_scale: ArrayLike = 0.0,
     eps_in_sqrt: bool = True,
     bias_correction: bool = False,
     *,
@@ -80,9 +81,9 @@ def scale_by_rms(
 
 
 def scale_by_stddev(
-    decay: float | Array = 0.9,
-    eps: float | Array = 1e-8,
-    initial_scale: float | Array = 0.0,
+    decay: ArrayLike = 0.9,
+    eps: ArrayLike = 1e-8,
+    initial_scale: ArrayLike = 0.0,
     eps_in_sqrt: bool = True,
     bias_correction: bool = False,
     *,
@@ -128,10 +129,10 @@ def scale_by_stddev(
 
 
 def scale_by_adam(
-    b1: float | Array = 0.9,
-    b2: float | Array = 0.999,
-    eps: float | Array = 1e-8,
-    eps_root: float | Array = 0.0,
+    b1: ArrayLike = 0.9,
+    b2: ArrayLike = 0.999,
+    eps: ArrayLike = 1e-8,
+    eps_root: ArrayLike = 0.0,
     mu_dtype: Any = None,
     *,
     nesterov: bool = False,
@@ -182,14 +183,14 @@ def scale_by_adam(
 
 
 def _rms_denominator(
-    eps: float | Array, eps_in_sqrt: bool, bias_correction: bool
+    eps: ArrayLike, eps_in_sqrt: bool, bias_correction: bool
 ) -> numerics.Denominator:
     average = ewma.read if bias_correction else ewma.raw
     place = numerics.inside if eps_in_sqrt else numerics.outside
     return place(eps, average=average)
 
 
-def _look_ahead(mu: ewma.Ewma, updates: PyTree, b1: float | Array) -> PyTree:
+def _look_ahead(mu: ewma.Ewma, updates: PyTree, b1: ArrayLike) -> PyTree:
     """Returns β₁μₜ/wₜ₊₁ + (1 − β₁)gₜ/wₜ, Adam's Nesterov direction."""
     after = ewma.update(mu._replace(average=None), None, b1)
     blend = lambda m, g: (

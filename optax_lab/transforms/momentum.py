@@ -4,14 +4,14 @@ from typing import Any
 
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array
+from jax.typing import ArrayLike
 
 from optax_lab import ewma
 from optax_lab.transforms import numerics
 
 
 def trace(
-    decay: float | Array, nesterov: bool = False, accumulator_dtype: Any = None
+    decay: ArrayLike, nesterov: bool = False, accumulator_dtype: Any = None
 ) -> optax.GradientTransformation:
     """Sums gradients with a decay: heavy-ball momentum.
 
@@ -41,7 +41,7 @@ def trace(
 
 
 def ema(
-    decay: float | Array,
+    decay: ArrayLike,
     debias: bool = True,
     accumulator_dtype: Any = None,
     *,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from optax_lab import ewma
@@ -49,8 +50,8 @@ def like(tree: PyTree, updates: PyTree) -> PyTree:
 
 
 def outside(
-    eps: float | Array,
-    eps_root: float | Array = 0.0,
+    eps: ArrayLike,
+    eps_root: ArrayLike = 0.0,
     *,
     average: Callable[[ewma.Ewma], PyTree] = ewma.read,
 ) -> Denominator:
@@ -66,13 +67,13 @@ def outside(
 
 
 def inside(
-    eps: float | Array, *, average: Callable[[ewma.Ewma], PyTree] = ewma.raw
+    eps: ArrayLike, *, average: Callable[[ewma.Ewma], PyTree] = ewma.raw
 ) -> Denominator:
     """Returns ν ↦ √(ν + eps), RMSProp's denominator as Optax and Keras write it."""
     return outside(0.0, eps, average=average)
 
 
-def hat(eps: float | Array) -> Denominator:
+def hat(eps: ArrayLike) -> Denominator:
     """Returns ν ↦ √ν̂ + eps/√w, where w is the weight of the average.
 
     It is what an ε becomes that is added before the bias is corrected: Keras' Adam,

@@ -5,14 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 import optax
-from jaxtyping import Array, PyTree
+from jax.typing import ArrayLike
+from jaxtyping import PyTree
 
 from optax_lab import ewma
 from optax_lab.transforms import numerics
 
 
 def scale_by_learning_rate(
-    learning_rate: float | Array, *, flip_sign: bool = True
+    learning_rate: ArrayLike, *, flip_sign: bool = True
 ) -> optax.GradientTransformation:
     """Turns a direction into a step: −η times it (+η when `flip_sign` is False).
 
@@ -31,7 +32,7 @@ def scale_by_learning_rate(
 
 
 def add_decayed_weights(
-    weight_decay: float | Array = 0.0, mask: PyTree | Callable[..., Any] | None = None
+    weight_decay: ArrayLike = 0.0, mask: PyTree | Callable[..., Any] | None = None
 ) -> optax.GradientTransformation:
     """Adds λ times the parameters to a direction: decoupled weight decay.
 
