@@ -26,6 +26,7 @@ def trace(
     Sources: Polyak 1964, doi:10.1016/0041-5553(64)90137-5; Sutskever et al. 2013,
     "On the importance of initialization and momentum in deep learning".
     """
+    numerics.check_at_least_0("momentum", decay)
 
     def init_fn(params):
         zeros = ewma.init(params, dtype=accumulator_dtype).average

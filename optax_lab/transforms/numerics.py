@@ -1,5 +1,6 @@
 # What every rule needs besides averages: squares, roots, denominators, casting back.
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -62,7 +63,8 @@ def outside(
       eps_root: ε inside the root; it has the unit of a squared gradient.
       average: how ν is read: `ewma.read` without its bias, `ewma.raw` with it.
     """
-    _check_eps(eps, eps_root)
+    check_at_least_0("eps", eps)
+    check_at_least_0("eps_root", eps_root)
     return lambda nu: ewma.each(lambda v: root(v + eps_root) + eps, average(nu))
 
 
@@ -79,7 +81,7 @@ def hat(eps: ArrayLike) -> Denominator:
     It is what an ε becomes that is added before the bias is corrected: Keras' Adam,
     PyTorch's RAdam ("epsilon hat", arXiv:1412.6980, section 2).
     """
-    _check_eps(eps, 0.0)
+    check_at_least_0("eps", eps)
 
     def denominator(nu):
         at_weight = ewma.each(lambda w: eps / root(w), nu.weight)
@@ -131,10 +133,13 @@ def check_rounding(rounding: str) -> None:
         raise ValueError(f"rounding must be {allowed}, got {rounding!r}")
 
 
-def _check_eps(eps: Any, eps_root: Any) -> None:
-    for name, value in (("eps", eps), ("eps_root", eps_root)):
-        if isinstance(value, int | float) and not value >= 0:
-            raise ValueError(f"{name} must be at least 0, got {value}")
+def check_at_least_0(name: str, value: Any) -> None:
+    """Refuses a Python number that is negative or not finite with a ValueError.
+
+    Arrays are taken as they are: their values are not known while tracing.
+    """
+    if isinstance(value, int | float) and not (value >= 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be finite and at least 0, got {value}")
 
 
 def _is_complex(x: Array) -> bool:

@@ -1,6 +1,5 @@
 # What stands at the end of every optimizer: weight decay and the learning rate.
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,7 @@ def scale_by_learning_rate(
     Raises:
       ValueError: if `learning_rate` is a negative or non-finite Python number.
     """
-    _check_not_negative("learning_rate", learning_rate)
+    numerics.check_at_least_0("learning_rate", learning_rate)
     sign = -1 if flip_sign else 1
 
     def scale(updates, params):
@@ -47,7 +46,7 @@ def add_decayed_weights(
       ValueError: if `weight_decay` is a negative or non-finite Python number, or if
         `update` is called without `params`.
     """
-    _check_not_negative("weight_decay", weight_decay)
+    numerics.check_at_least_0("weight_decay", weight_decay)
 
     def decay(updates, params):
         if params is None:
@@ -57,8 +56,3 @@ def add_decayed_weights(
 
     link = optax.stateless(decay)
     return link if mask is None else optax.masked(link, mask)
-
-
-def _check_not_negative(name: str, value: Any) -> None:
-    if isinstance(value, int | float) and not (value >= 0 and math.isfinite(value)):
-        raise ValueError(f"{name} must be finite and at least 0, got {value}")

@@ -42,7 +42,8 @@ def scheduled(factory: Callable) -> Callable:
         schedules = {n: value for n, value in given.items() if callable(value)}
 
         def build(count):
-            now = {n: _number(schedule(count)) for n, schedule in schedules.items()}
+            with jax.numpy_dtype_promotion("standard"):  # schedules are anyone's
+                now = {n: _number(schedule(count)) for n, schedule in schedules.items()}
             call = inspect.BoundArguments(signature, bound.arguments | given | now)
             return optax.with_extra_args_support(factory(*call.args, **call.kwargs))
 

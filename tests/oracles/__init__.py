@@ -1,0 +1,1 @@
+"""Independent references: the papers' algorithms in plain float64 NumPy."""
