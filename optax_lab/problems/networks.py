@@ -108,6 +108,7 @@ def from_nnx(make: Callable[[nnx.Rngs], Any]) -> Network:
             "a network may keep only Param"
         )
 
+    @jax.jit  # one program: a program for every operation takes longer to compile
     def init(key: PRNGKeyArray) -> PyTree:
         return nnx.to_pure_dict(nnx.state(make(nnx.Rngs(key))))
 
