@@ -43,13 +43,12 @@ def init(like: PyTree, *, start: ArrayLike = 0.0, dtype: Any = None) -> Ewma:
     Args:
       like: a tree of arrays, or of anything with a shape and a dtype; None stays None.
       start: a₀, the same number for every element.
-      dtype: what every leaf is stored in: a dtype, a function from the leaf's dtype to
-        one, or None for the leaf's own.
+      dtype: what every leaf is stored in: a dtype (complex leaves stay complex), a
+        function from the leaf's dtype to one, or None for the leaf's own.
     """
 
     def fill(leaf):
-        stored = dtype(leaf.dtype) if inspect.isfunction(dtype) else dtype
-        return jnp.full_like(leaf, start, dtype=stored)
+        return jnp.full_like(leaf, start, dtype=_stored_dtype(leaf, dtype))
 
     average = jax.tree.map(fill, like)
     weight = jnp.asarray(jnp.where(start == 0, 0, 1), _weight_dtype(average))
@@ -77,7 +76,8 @@ def update(
         steps too small for eight bits of mantissa still arrive on average.
     """
     step = 1 - decay
-    lerp = lambda a, x: a if x is None else a + step * (x - a)
+    # The difference of two finite numbers may be infinite, and ∞ never leaves a lerp.
+    lerp = lambda a, x: a if x is None else a + step * saturate(x - a)
     average = store(each(lerp, state.average, x), state.average, key=key)
     weight = each(lerp, state.weight, jnp.ones_like(state.weight))
     return Ewma(average, store(weight, state.weight))
@@ -202,7 +202,7 @@ def each(f: Callable, tree: PyTree, *rest: PyTree) -> PyTree:
 
 
 def store(tree: PyTree, like: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
-    """Casts every leaf to the dtype of the same leaf of `like`.
+    """Casts every leaf to the dtype of the same leaf of `like`, cut to its range.
 
     With a key, bfloat16 is rounded up or down at random so that its mean is exact.
     float16 is always rounded to nearest.
@@ -213,10 +213,23 @@ def store(tree: PyTree, like: PyTree, *, key: PRNGKeyArray | None = None) -> PyT
         if old is None:
             return None
         if key is not None and old.dtype == jnp.bfloat16:
-            return _round_at_random(new, jax.random.fold_in(key, next(number)))
-        return new.astype(old.dtype)
+            new = _round_at_random(new, jax.random.fold_in(key, next(number)))
+        return saturate(new, old.dtype)
 
     return jax.tree.map(cast, like, tree, is_leaf=_is_none)
+
+
+def saturate(x: Array, dtype: Any = None) -> Array:
+    """Casts to a dtype (x's own when None), cutting what lies beyond its range.
+
+    NaN stays NaN; an infinity becomes the largest finite number.
+    """
+    dtype = jnp.dtype(x.dtype if dtype is None else dtype)
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        part = jnp.finfo(dtype).dtype
+        return jax.lax.complex(saturate(x.real, part), saturate(x.imag, part))
+    largest = min(float(jnp.finfo(d).max) for d in (x.dtype, dtype))
+    return jnp.clip(x, -largest, largest).astype(dtype)
 
 
 def _is_none(x: Any) -> bool:
@@ -231,6 +244,14 @@ def _widen(x: Any) -> Any:
         return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
+def _stored_dtype(leaf: Any, dtype: Any) -> Any:
+    if inspect.isfunction(dtype):
+        return dtype(leaf.dtype)
+    if dtype is None or jnp.issubdtype(leaf.dtype, jnp.complexfloating):
+        return leaf.dtype
+    return dtype
+
+
 def _weight_dtype(tree: PyTree) -> Any:
     """Returns float64 when an average is that wide, and float32 otherwise."""
     wide = (jnp.float64, jnp.complex128)
@@ -239,16 +260,18 @@ def _weight_dtype(tree: PyTree) -> Any:
 
 
 def _round_at_random(x: Array, key: PRNGKeyArray) -> Array:
-    """Rounds to bfloat16, upward with the probability that keeps the mean."""
+    """Rounds to what bfloat16 holds, upward with the probability that keeps the mean.
+
+    The derivative is that of x itself.
+    """
     x = x.astype(jnp.float32)
     bits = jax.lax.bitcast_convert_type(x, jnp.uint32)
     noise = jax.random.bits(key, x.shape, jnp.uint16).astype(jnp.uint32)
     kept = (bits + noise) & jnp.uint32(0xFFFF0000)
-    rounded = jax.lax.bitcast_convert_type(kept, jnp.float32)
-    # No carry into infinity: a lerp from there is NaN for ever.
-    largest = jnp.asarray(jnp.finfo(jnp.bfloat16).max, jnp.float32)
-    rounded = jnp.clip(rounded, -largest, largest)
-    return jnp.where(jnp.isfinite(x), rounded, x).astype(jnp.bfloat16)
+    rounded = saturate(jax.lax.bitcast_convert_type(kept, jnp.float32), jnp.bfloat16)
+    change = rounded.astype(jnp.float32) - x
+    change = jnp.where(jnp.isfinite(x), change, jnp.zeros_like(x))
+    return x + jax.lax.stop_gradient(change)
 
 
 # --- The parallel form of a series ----------------------------------------------------

@@ -193,9 +193,8 @@ def _rms_denominator(
 def _look_ahead(mu: ewma.Ewma, updates: PyTree, b1: ArrayLike) -> PyTree:
     """Returns β₁μₜ/wₜ₊₁ + (1 − β₁)gₜ/wₜ, Adam's Nesterov direction."""
     after = ewma.update(mu._replace(average=None), None, b1)
-    blend = lambda m, g: (
-        m if g is None else b1 * m / after.weight + (1 - b1) * g / mu.weight
-    )
+    pull = lambda m, g: b1 * m / after.weight + (1 - b1) * g / mu.weight
+    blend = lambda m, g: m if g is None else ewma.saturate(pull(m, g))
     return ewma.each(blend, mu.average, updates)
 
 

@@ -42,7 +42,7 @@ def like(tree: PyTree, updates: PyTree) -> PyTree:
     """
 
     def cast(update, leaf):
-        return None if update is None else _saturate(leaf, update.dtype)
+        return None if update is None else ewma.saturate(leaf, update.dtype)
 
     return jax.tree.map(cast, updates, tree, is_leaf=lambda x: x is None)
 
@@ -149,12 +149,3 @@ def _is_complex(x: Array) -> bool:
 def _at_least_32(dtype: Any) -> Any:
     # NumPy does not know bfloat16.
     return np.float32 if jnp.dtype(dtype).itemsize < 4 else jnp.dtype(dtype)
-
-
-def _saturate(x: Array, dtype: Any) -> Array:
-    """Casts to a dtype, cutting what lies beyond its range."""
-    if _is_complex(x):
-        part = jnp.finfo(dtype).dtype
-        return jax.lax.complex(_saturate(x.real, part), _saturate(x.imag, part))
-    largest = jnp.asarray(jnp.finfo(dtype).max, dtype).astype(x.dtype)
-    return jnp.clip(x, -largest, largest).astype(dtype)
