@@ -138,11 +138,11 @@ def _read(path: Path) -> Split | None:
             split = Split(arrays["inputs"], arrays["labels"])
             checksum = str(arrays["checksum"])
         if checksum != _checksum(path.name, split):
-            raise ValueError("its checksum is wrong")
+            raise ValueError(f"{path} has a wrong checksum")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except Exception as error:  # zip, zlib and NumPy each have errors of their own
-        _warn(f"{path} is damaged and is made again: {error}")
+        _warn(f"{path} is damaged ({type(error).__name__}) and is made again")
         return None
     return split
 
