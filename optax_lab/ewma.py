@@ -8,9 +8,7 @@
 # the answer. None of them writes the recurrence again.
 
 import inspect
-import itertools
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +16,9 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Inexact, PRNGKeyArray, PyTree, Shaped
 
-_BLOCK = 64  # steps that `smooth` takes in one product: the fastest of 16, 32, 64, 128
+from optax_lab import precision
+
+_BLOCK = 64  # steps that `smooth` takes in one matrix product
 
 
 class Ewma(NamedTuple):
@@ -77,10 +77,12 @@ def update(
     """
     step = 1 - decay
     # The difference of two finite numbers may be infinite, and ∞ never leaves a lerp.
-    lerp = lambda a, x: a if x is None else a + step * saturate(x - a)
-    average = store(each(lerp, state.average, x), state.average, key=key)
-    weight = each(lerp, state.weight, jnp.ones_like(state.weight))
-    return Ewma(average, store(weight, state.weight))
+    lerp = lambda a, x: a if x is None else a + step * precision.saturate(x - a)
+    average = precision.store(
+        precision.each(lerp, state.average, x), state.average, key=key
+    )
+    weight = precision.each(lerp, state.weight, jnp.ones_like(state.weight))
+    return Ewma(average, precision.store(weight, state.weight))
 
 
 def read(state: Ewma) -> PyTree:
@@ -90,7 +92,7 @@ def read(state: Ewma) -> PyTree:
     decays. Before the first observation it is 0. Leaves are float32 or wider.
     """
     weight = jnp.where(state.weight > 0, state.weight, jnp.ones_like(state.weight))
-    return each(lambda a: a / weight, state.average)
+    return precision.each(lambda a: a / weight, state.average)
 
 
 def raw(state: Ewma) -> PyTree:
@@ -98,7 +100,7 @@ def raw(state: Ewma) -> PyTree:
 
     Leaves are float32 or wider, as those of `read`.
     """
-    return each(lambda a: a, state.average)
+    return precision.each(lambda a: a, state.average)
 
 
 def accumulate(
@@ -115,7 +117,7 @@ def accumulate(
     `update`.
     """
     add = lambda t, x: t if x is None else decay * t + x
-    return store(each(add, total, x), total, key=key)
+    return precision.store(precision.each(add, total, x), total, key=key)
 
 
 def first(state: Ewma, decay: ArrayLike) -> Array:
@@ -147,7 +149,7 @@ def smooth(
       An array of xs' shape, float32 or wider.
     """
     check_decay("decay", decay)
-    xs = _widen(xs)
+    xs = precision.widen(xs)
     width = math.prod(xs.shape[1:])
     state = _smooth(xs.reshape(len(xs), width), decay)
     average = state.average / state.weight[:, None] if debias else state.average
@@ -184,66 +186,6 @@ def check_decay(name: str, decay: Any) -> None:
         raise ValueError(f"{name} must lie in [0, 1), got {decay}")
 
 
-# --- One tree map for every rule ------------------------------------------------------
-
-
-def each(f: Callable, tree: PyTree, *rest: PyTree) -> PyTree:
-    """Maps f over the leaves of `tree`, widened to float32 or more.
-
-    A None in the first tree stays None; a None in the others reaches f. Dtypes promote
-    inside f, whatever JAX is set to; `store` and `numerics.like` lead back.
-    """
-
-    def g(leaf, *others):
-        return None if leaf is None else f(_widen(leaf), *map(_widen, others))
-
-    with jax.numpy_dtype_promotion("standard"):
-        return jax.tree.map(g, tree, *rest, is_leaf=_is_none)
-
-
-def store(tree: PyTree, like: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
-    """Casts every leaf to the dtype of the same leaf of `like`, cut to its range.
-
-    With a key, bfloat16 is rounded up or down at random so that its mean is exact.
-    float16 is always rounded to nearest.
-    """
-    number = itertools.count()
-
-    def cast(old, new):
-        if old is None:
-            return None
-        if key is not None and old.dtype == jnp.bfloat16:
-            new = _round_at_random(new, jax.random.fold_in(key, next(number)))
-        return saturate(new, old.dtype)
-
-    return jax.tree.map(cast, like, tree, is_leaf=_is_none)
-
-
-def saturate(x: Array, dtype: Any = None) -> Array:
-    """Casts to a dtype (x's own when None), cutting what lies beyond its range.
-
-    NaN stays NaN; an infinity becomes the largest finite number.
-    """
-    dtype = jnp.dtype(x.dtype if dtype is None else dtype)
-    if jnp.issubdtype(x.dtype, jnp.complexfloating):
-        part = jnp.finfo(dtype).dtype
-        return jax.lax.complex(saturate(x.real, part), saturate(x.imag, part))
-    largest = min(float(jnp.finfo(d).max) for d in (x.dtype, dtype))
-    return jnp.clip(x, -largest, largest).astype(dtype)
-
-
-def _is_none(x: Any) -> bool:
-    return x is None
-
-
-def _widen(x: Any) -> Any:
-    if x is None:
-        return None
-    x = jnp.asarray(x)
-    with jax.numpy_dtype_promotion("standard"):
-        return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
 def _stored_dtype(leaf: Any, dtype: Any) -> Any:
     if inspect.isfunction(dtype):
         return dtype(leaf.dtype)
@@ -257,21 +199,6 @@ def _weight_dtype(tree: PyTree) -> Any:
     wide = (jnp.float64, jnp.complex128)
     is_wide = any(leaf.dtype in wide for leaf in jax.tree.leaves(tree))
     return jnp.float64 if is_wide else jnp.float32
-
-
-def _round_at_random(x: Array, key: PRNGKeyArray) -> Array:
-    """Rounds to what bfloat16 holds, upward with the probability that keeps the mean.
-
-    The derivative is that of x itself.
-    """
-    x = x.astype(jnp.float32)
-    bits = jax.lax.bitcast_convert_type(x, jnp.uint32)
-    noise = jax.random.bits(key, x.shape, jnp.uint16).astype(jnp.uint32)
-    kept = (bits + noise) & jnp.uint32(0xFFFF0000)
-    rounded = saturate(jax.lax.bitcast_convert_type(kept, jnp.float32), jnp.bfloat16)
-    change = rounded.astype(jnp.float32) - x
-    change = jnp.where(jnp.isfinite(x), change, jnp.zeros_like(x))
-    return x + jax.lax.stop_gradient(change)
 
 
 # --- The parallel form of a series ----------------------------------------------------

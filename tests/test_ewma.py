@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from optax_lab import ewma
+from optax_lab import ewma, precision
 
 EPS = 2.0**-23
 decays = st.floats(0.0, 0.99999, allow_subnormal=False)
@@ -256,7 +256,9 @@ def test_a_bfloat16_average_stalls_to_nearest_and_arrives_at_random():
 @given(st.floats(-(2.0**99), 2.0**99, width=32, allow_subnormal=False))
 def test_random_rounding_is_to_a_neighbour_and_right_on_average(x):
     like = jnp.zeros(4000, jnp.bfloat16)
-    stored = ewma.store(jnp.full(4000, x, jnp.float32), like, key=jax.random.key(1))
+    stored = precision.store(
+        jnp.full(4000, x, jnp.float32), like, key=jax.random.key(1)
+    )
     stored = np.asarray(stored, np.float64)
     spacing = 2.0**-7 * max(abs(x), 1e-37)
     assert np.all(np.abs(stored - x) <= spacing)
@@ -268,7 +270,7 @@ def test_random_rounding_keeps_the_ends_of_the_range():
     xs = jnp.array(
         [jnp.finfo(jnp.float32).max, jnp.inf, -jnp.inf, jnp.nan], jnp.float32
     )
-    stored = ewma.store(xs, jnp.zeros(4, jnp.bfloat16), key=jax.random.key(0))
+    stored = precision.store(xs, jnp.zeros(4, jnp.bfloat16), key=jax.random.key(0))
     np.testing.assert_array_equal(
         np.asarray(stored, np.float32), [largest, largest, -largest, np.nan]
     )
@@ -280,5 +282,5 @@ def test_two_leaves_are_rounded_by_different_draws():
         "b": jnp.full(1000, 1.001, jnp.float32),
     }
     like = jax.tree.map(lambda x: x.astype(jnp.bfloat16), x)
-    stored = ewma.store(x, like, key=jax.random.key(0))
+    stored = precision.store(x, like, key=jax.random.key(0))
     assert np.any(np.asarray(stored["a"] != stored["b"]))

@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Int, PyTree
 from optax import ScaleByAdamState, ScaleByRmsState, ScaleByRStdDevState
 
-from optax_lab import ewma
+from optax_lab import ewma, precision
 from optax_lab.transforms import numerics
 
 
@@ -121,7 +121,7 @@ def scale_by_stddev(
         nu_key = _key(rounding, state, 1, state.nu)
         mu = ewma.update(state.mu, updates, decay, key=mu_key)
         nu = ewma.update(state.nu, numerics.abs_sq(updates), decay, key=nu_key)
-        variance = ewma.each(centre, average(nu), numerics.abs_sq(average(mu)))
+        variance = precision.each(centre, average(nu), numerics.abs_sq(average(mu)))
         step = _divide(updates, denominator(nu._replace(average=variance)))
         return numerics.like(step, updates), _advance(state, mu=mu, nu=nu)
 
@@ -194,12 +194,12 @@ def _look_ahead(mu: ewma.Ewma, updates: PyTree, b1: ArrayLike) -> PyTree:
     """Returns β₁μₜ/wₜ₊₁ + (1 − β₁)gₜ/wₜ, Adam's Nesterov direction."""
     after = ewma.update(mu._replace(average=None), None, b1)
     pull = lambda m, g: b1 * m / after.weight + (1 - b1) * g / mu.weight
-    blend = lambda m, g: m if g is None else ewma.saturate(pull(m, g))
-    return ewma.each(blend, mu.average, updates)
+    blend = lambda m, g: m if g is None else precision.saturate(pull(m, g))
+    return precision.each(blend, mu.average, updates)
 
 
 def _divide(numerator: PyTree, denominator: PyTree) -> PyTree:
-    return ewma.each(lambda n, d: n / d, numerator, denominator)
+    return precision.each(lambda n, d: n / d, numerator, denominator)
 
 
 def _key(rounding, state, number, average):

@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from optax_lab import ewma
+from optax_lab import ewma, precision
 
 Rounding = Literal["stochastic", "nearest"]
 Denominator = Callable[[ewma.Ewma], PyTree]
@@ -27,7 +27,7 @@ def abs_sq(tree: PyTree) -> PyTree:
         squared = jnp.real(x) ** 2 + jnp.imag(x) ** 2 if _is_complex(x) else x * x
         return jnp.minimum(squared, jnp.finfo(squared.dtype).max)
 
-    return ewma.each(square, tree)
+    return precision.each(square, tree)
 
 
 def root(x: Array) -> Array:
@@ -42,7 +42,7 @@ def like(tree: PyTree, updates: PyTree) -> PyTree:
     """
 
     def cast(update, leaf):
-        return None if update is None else ewma.saturate(leaf, update.dtype)
+        return None if update is None else precision.saturate(leaf, update.dtype)
 
     return jax.tree.map(cast, updates, tree, is_leaf=lambda x: x is None)
 
@@ -65,7 +65,7 @@ def outside(
     """
     check_at_least_0("eps", eps)
     check_at_least_0("eps_root", eps_root)
-    return lambda nu: ewma.each(lambda v: root(v + eps_root) + eps, average(nu))
+    return lambda nu: precision.each(lambda v: root(v + eps_root) + eps, average(nu))
 
 
 def inside(
@@ -84,8 +84,8 @@ def hat(eps: ArrayLike) -> Denominator:
     check_at_least_0("eps", eps)
 
     def denominator(nu):
-        at_weight = ewma.each(lambda w: eps / root(w), nu.weight)
-        return ewma.each(lambda v: root(v) + at_weight, ewma.read(nu))
+        at_weight = precision.each(lambda w: eps / root(w), nu.weight)
+        return precision.each(lambda v: root(v) + at_weight, ewma.read(nu))
 
     return denominator
 

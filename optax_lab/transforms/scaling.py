@@ -7,7 +7,7 @@ import optax
 from jax.typing import ArrayLike
 from jaxtyping import PyTree
 
-from optax_lab import ewma
+from optax_lab import precision
 from optax_lab.transforms import numerics
 
 
@@ -24,7 +24,7 @@ def scale_by_learning_rate(
 
     def scale(updates, params):
         del params
-        scaled = ewma.each(lambda u: sign * learning_rate * u, updates)
+        scaled = precision.each(lambda u: sign * learning_rate * u, updates)
         return numerics.like(scaled, updates)
 
     return optax.stateless(scale)
@@ -52,7 +52,7 @@ def add_decayed_weights(
         if params is None:
             raise ValueError("weight_decay needs params: update(grads, state, params)")
         pull = lambda u, p: u + weight_decay * p
-        return numerics.like(ewma.each(pull, updates, params), updates)
+        return numerics.like(precision.each(pull, updates, params), updates)
 
     link = optax.stateless(decay)
     return link if mask is None else optax.masked(link, mask)

@@ -1,0 +1,82 @@
+# Computed in float32 or wider, stored in what was asked for: the two borders of a rule.
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PRNGKeyArray, PyTree
+
+
+def each(f: Callable, tree: PyTree, *rest: PyTree) -> PyTree:
+    """Maps f over the leaves of `tree`, widened to float32 or more.
+
+    A None in the first tree stays None; a None in the others reaches f. Dtypes promote
+    inside f, whatever JAX is set to; `store` and `numerics.like` lead back.
+    """
+
+    def g(leaf, *others):
+        return None if leaf is None else f(widen(leaf), *map(widen, others))
+
+    with jax.numpy_dtype_promotion("standard"):
+        return jax.tree.map(g, tree, *rest, is_leaf=_is_none)
+
+
+def store(tree: PyTree, like: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
+    """Casts every leaf to the dtype of the same leaf of `like`, cut to its range.
+
+    With a key, bfloat16 is rounded up or down at random so that its mean is exact.
+    float16 is always rounded to nearest.
+    """
+    number = itertools.count()
+
+    def cast(old, new):
+        if old is None:
+            return None
+        if key is not None and old.dtype == jnp.bfloat16:
+            new = _round_at_random(new, jax.random.fold_in(key, next(number)))
+        return saturate(new, old.dtype)
+
+    return jax.tree.map(cast, like, tree, is_leaf=_is_none)
+
+
+def saturate(x: Array, dtype: Any = None) -> Array:
+    """Casts to a dtype (x's own when None), cutting what lies beyond its range.
+
+    NaN stays NaN; an infinity becomes the largest finite number.
+    """
+    dtype = jnp.dtype(x.dtype if dtype is None else dtype)
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        part = jnp.finfo(dtype).dtype
+        return jax.lax.complex(saturate(x.real, part), saturate(x.imag, part))
+    largest = min(float(jnp.finfo(d).max) for d in (x.dtype, dtype))
+    return jnp.clip(x, -largest, largest).astype(dtype)
+
+
+def widen(x: Any) -> Any:
+    """Returns an array in its dtype or float32, whichever is wider; None stays None."""
+    if x is None:
+        return None
+    x = jnp.asarray(x)
+    with jax.numpy_dtype_promotion("standard"):
+        return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _is_none(x: Any) -> bool:
+    return x is None
+
+
+def _round_at_random(x: Array, key: PRNGKeyArray) -> Array:
+    """Rounds to what bfloat16 holds, upward with the probability that keeps the mean.
+
+    The derivative is that of x itself.
+    """
+    x = x.astype(jnp.float32)
+    bits = jax.lax.bitcast_convert_type(x, jnp.uint32)
+    noise = jax.random.bits(key, x.shape, jnp.uint16).astype(jnp.uint32)
+    kept = (bits + noise) & jnp.uint32(0xFFFF0000)
+    rounded = saturate(jax.lax.bitcast_convert_type(kept, jnp.float32), jnp.bfloat16)
+    change = rounded.astype(jnp.float32) - x
+    change = jnp.where(jnp.isfinite(x), change, jnp.zeros_like(x))
+    return x + jax.lax.stop_gradient(change)
