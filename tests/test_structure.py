@@ -1,0 +1,120 @@
+# The floors of the house: which room may import which.
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "optax_lab"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# A room, and what of ours it may import besides itself.
+FLOORS = {
+    "precision": set(),
+    "ewma": {"precision"},
+    "transforms": {"precision", "ewma"},
+    "optimizers": {"transforms"},
+    "problems": set(),
+    "runs": set(),
+    "studies": {"runs"},
+    "views": {"runs", "studies"},
+    "cli": {"ewma", "optimizers", "problems", "runs", "studies", "views"},
+}
+# A package, and the only places that may import it.
+ROOMS = {
+    "flax": ["problems/networks.py"],
+    "mnist1d": ["problems/digits.py"],
+    "tensorboardX": ["views"],
+    "matplotlib": ["views"],
+    "tyro": ["cli"],
+    "rich": ["cli"],
+    "torch": [],
+}
+
+
+def imports(path):
+    """Returns the dotted names that a file imports, wherever it does."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def room(dotted):
+    parts = dotted.split(".")
+    return parts[1] if parts[0] == "optax_lab" and len(parts) > 1 else None
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_file_imports_from_a_floor_it_does_not_stand_on(path):
+    relative = path.relative_to(PACKAGE)
+    here = relative.parts[0].removesuffix(".py")
+    if here in ("__init__", "__main__"):
+        return
+    used = {room(name) for name in imports(path)} - {None, here, "__version__"}
+    assert used <= FLOORS[here]
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_a_heavy_package_stays_in_its_room(package):
+    users = {
+        str(path.relative_to(PACKAGE))
+        for path in FILES
+        if any(name.split(".")[0] == package for name in imports(path))
+    }
+    allowed = ROOMS[package]
+    assert all(any(u == a or u.startswith(f"{a}/") for a in allowed) for u in users)
+
+
+def test_every_room_named_here_exists():
+    for name in FLOORS:
+        assert (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()
+
+
+def test_no_top_level_script_shadows_a_package_it_would_hide():
+    hidden = {"mnist1d", "tensorboard", "optax", "jax", "flax", "numpy"}
+    for folder in ("benchmarks", "tests", "notebooks"):
+        names = {path.stem for path in (ROOT / folder).glob("*.py")}
+        assert not names & hidden
+
+
+def fresh(code):
+    """Runs code in a new interpreter and returns what it prints."""
+    run = [sys.executable, "-c", code]
+    return subprocess.run(run, capture_output=True, text=True, check=True).stdout
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = (
+        "import sys, optax_lab;"
+        "heavy = {'jax', 'optax', 'flax', 'matplotlib', 'tensorboardX', 'mnist1d'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert fresh(code).strip() == "[]"
+
+
+def test_every_public_name_loads_without_flax_matplotlib_or_tensorboard():
+    code = (
+        "import sys, optax_lab;"
+        "[getattr(optax_lab, name) for name in optax_lab.__all__];"
+        "heavy = {'flax', 'matplotlib', 'tensorboardX', 'mnist1d'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert fresh(code).strip() == "[]"
+
+
+def test_the_public_names_are_all_there_and_every_optimizer_is_one():
+    import optax_lab
+
+    assert set(optax_lab.__all__) == set(optax_lab._MODULES)
+    assert set(optax_lab.OPTIMIZERS) <= set(optax_lab.__all__)
+    assert set(dir(optax_lab)) == set(optax_lab.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'adamm'"):
+        _ = optax_lab.adamm
