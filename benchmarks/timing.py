@@ -1,0 +1,49 @@
+"""Times functions in turn, so that a machine that changes speed changes all of them."""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+
+def interleave(functions: dict[str, Callable], repeats: int) -> dict[str, list[float]]:
+    """Returns the seconds of every call, after one call of each that is not counted."""
+    seconds = {name: [] for name in functions}
+    for function in functions.values():
+        function()
+    for _ in range(repeats):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def ratio(ours: list[float], theirs: list[float]) -> dict[str, float]:
+    """Returns the median of the ratios ours/theirs, pair by pair, and its quartiles."""
+    pairs = np.array(ours) / np.array(theirs)
+    low, middle, high = np.percentile(pairs, [25, 50, 75])
+    return {"median": float(middle), "low": float(low), "high": float(high)}
+
+
+def machine(*packages: str) -> dict:
+    """Describes what was measured on: processor, cores, Python and packages."""
+    return {
+        "cores": os.cpu_count(),
+        "processor": platform.processor() or platform.machine(),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in packages},
+    }
+
+
+def write(path: Path | None, results: dict) -> None:
+    """Writes results as JSON, where a path is given."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(results, indent=2) + "\n")
+        print(f"wrote {path}")
