@@ -1,0 +1,5 @@
+import sys
+
+from optax_lab import cli
+
+sys.exit(cli.main())

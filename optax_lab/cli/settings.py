@@ -1,0 +1,191 @@
+# One frozen dataclass per command: its options, its help and its manifest are these.
+import dataclasses
+import math
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import tyro
+
+Names = tyro.conf.Positional[tuple[str, ...]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where the results of any command go."""
+
+    command: ClassVar[str]
+    # What a manifest does not pass on: a replay writes elsewhere.
+    local: ClassVar[tuple[str, ...]] = ("out", "force", "json", "csv", "config")
+
+    out: Path | None = None
+    """The folder to write, runs/<command>-<time> unless said."""
+    force: bool = False
+    """Replaces the results of an earlier run in the folder."""
+    json: bool = False
+    """Prints one JSON document instead of tables."""
+    csv: bool = False
+    """Prints comma-separated values instead of tables."""
+    config: Path | None = None
+    """A manifest.json of an earlier run: its settings become the defaults."""
+
+    def check(self) -> None:
+        """Raises ValueError where a value is out of range, before JAX is loaded."""
+        if self.json and self.csv:
+            raise ValueError("--json and --csv exclude each other: give one")
+
+    def at_least(self, least: int, *names: str) -> None:
+        """Raises ValueError unless the named whole numbers reach `least`."""
+        for name in names:
+            if (value := getattr(self, name)) < least:
+                raise ValueError(f"{_flag(name)} {value}: must be at least {least}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ewma(Settings):
+    """Smooths a noisy sine with the moving average, raw and debiased.
+
+    Example: optax-lab ewma --decay .9 .98
+    """
+
+    command: ClassVar[str] = "ewma"
+    decay: tuple[float, ...] = (0.95,)
+    """β, the share of the average that is kept at each step: one or more."""
+    n: int = 400
+    """How many samples."""
+    periods: float = 1.0
+    """How many periods of the sine."""
+    offset: float = 2.0
+    """What is added to the sine."""
+    noise: float = 1.0
+    """Half the width of the uniform noise."""
+    seed: int = 0
+    """The seed of the noise."""
+
+    def check(self) -> None:
+        """Raises ValueError where a value is out of range."""
+        super().check()
+        self.at_least(2, "n")
+        self.at_least(0, "seed")
+        if not self.decay or not all(0 <= decay < 1 for decay in self.decay):
+            given = " ".join(f"{decay:g}" for decay in self.decay)
+            raise ValueError(f"--decay {given}: one or more numbers in [0, 1)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Descend(Settings):
+    """Runs optimizers down a surface and draws their paths.
+
+    Without names: the lab's gradient descent, momentum, RMSProp and Adam.
+
+    Example: optax-lab descend 'sgd(9.09)' adam --surface 'quadratic(rotation=45)'
+    """
+
+    command: ClassVar[str] = "descend"
+    optimizers: Names = ()
+    """Such as adam, 'sgd(.1, momentum=.9)', optax.lion or mypkg.optim:mine."""
+    surface: str = "quadratic"
+    """Such as 'quadratic(rotation=45, condition=100)'; `optax-lab info` lists them."""
+    start: tuple[float, ...] | None = None
+    """Where to start; the surface's own point unless said."""
+    steps: int = 10_000
+    """How many steps at most."""
+    stop: Literal["gradient", "step", "never"] | None = None
+    """What must fall to the tolerance: the gradient's norm unless said."""
+    tolerance: float | None = None
+    """1e-6 unless said."""
+    lab: bool = False
+    """The lab's rule: from (-2, -2), stop when a step is shorter than 1e-4."""
+    device: Literal["auto", "cpu", "gpu"] = "cpu"
+    """A path on a surface is fastest on the CPU."""
+
+    def check(self) -> None:
+        """Raises ValueError where a value is out of range."""
+        super().check()
+        self.at_least(1, "steps")
+        if self.start is not None and not all(map(math.isfinite, self.start)):
+            given = " ".join(f"{x:g}" for x in self.start)
+            raise ValueError(f"--start {given}: must be finite")
+        if self.tolerance is not None and not 0 <= self.tolerance < math.inf:
+            raise ValueError(f"--tolerance {self.tolerance:g}: must be in [0, ∞)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training(Settings):
+    """What every training on MNIST-1D needs to know."""
+
+    epochs: int = 100
+    """How often the training set is gone through."""
+    batch_size: int = 100
+    """Examples per step; the training set has 4000."""
+    validation_size: int = 10_000
+    """Fresh examples for validation; the first 2000 are measured at every epoch."""
+    test_size: int = 10_000
+    """Fresh examples for the test at the end, beside the frozen 1000."""
+    lab: bool = False
+    """The lab's order: no shuffling, the frozen test set measured at every epoch."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to compute."""
+
+    def check(self) -> None:
+        """Raises ValueError where a value is out of range."""
+        super().check()
+        self.at_least(1, "epochs", "batch_size", "validation_size", "test_size")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train(Training):
+    """Trains the lab's residual network on MNIST-1D with one optimizer.
+
+    Example: optax-lab train 'adam(1e-3, b1=.8)' --epochs 20
+    """
+
+    command: ClassVar[str] = "train"
+    optimizer: tyro.conf.Positional[str] = "sgd(0.05)"
+    """Such as adam, 'sgd(.1, momentum=.9)', optax.lion or mypkg.optim:mine."""
+    seed: int = 0
+    """The seed of the initial parameters and of the batches."""
+
+    def check(self) -> None:
+        """Raises ValueError where a value is out of range."""
+        super().check()
+        self.at_least(0, "seed")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Compare(Training):
+    """Trains with several optimizers and paired seeds, and says what differs.
+
+    Without names: the lab's SGD, SGD with momentum, RMSProp and Adam.
+
+    Example: optax-lab compare adam 'adam(1e-3, b1=.8)' --seeds 5 --epochs 20
+    """
+
+    command: ClassVar[str] = "compare"
+    optimizers: Names = ()
+    """Such as adam, 'sgd(.1, momentum=.9)', optax.lion or mypkg.optim:mine."""
+    seeds: int = 10
+    """How many trainings per optimizer: seeds 0, 1, 2, …"""
+
+    def check(self) -> None:
+        """Raises ValueError where a value is out of range."""
+        super().check()
+        self.at_least(1, "seeds")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Info:
+    """Shows versions, devices, folders, and every optimizer and surface."""
+
+    command: ClassVar[str] = "info"
+    json: bool = False
+    """Prints one JSON document instead of tables."""
+
+    def check(self) -> None:
+        """Has nothing to check."""
+
+
+COMMANDS = {kind.command: kind for kind in (Ewma, Descend, Train, Compare, Info)}
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
