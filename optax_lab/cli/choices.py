@@ -1,0 +1,229 @@
+# What an expression stands for: optimizers and surfaces, looked up and called.
+import difflib
+import importlib
+import inspect
+import math
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import optax
+
+from optax_lab import optimizers
+from optax_lab.cli import expressions
+from optax_lab.cli.expressions import Call
+from optax_lab.problems import surfaces
+
+_RATE = "learning_rate"
+_USUAL_RATE = 1e-3  # for functions that need a rate and are not in OPTIMIZERS
+
+
+class Optimizer(NamedTuple):
+    """Holds an optimizer and its names.
+
+    Attributes:
+        expression: what makes it again, with the learning rate spelled out.
+        name: a name for folders: what differs from the defaults, and the rate.
+        rate: the learning rate: a number, the text of a schedule, or "".
+        hyperparameters: the other arguments that were given, by name.
+        transformation: the optimizer.
+    """
+
+    expression: str
+    name: str
+    rate: float | int | str
+    hyperparameters: dict[str, Any]
+    transformation: Any
+
+
+def all_optimizers(texts: Iterable[str]) -> list[Optimizer]:
+    """Makes the optimizers that the expressions stand for, no two of them equal.
+
+    Raises:
+        ValueError: in one line, if two are equal or one is not an optimizer.
+    """
+    found: dict[str, Optimizer] = {}
+    for text in texts:
+        made = optimizer(text)
+        twin = found.setdefault(made.name, made)
+        if twin is not made:
+            raise ValueError(f"{text!r} is {twin.expression} again: give it once")
+    return list(found.values())
+
+
+def optimizer(text: str) -> Optimizer:
+    """Makes the optimizer that an expression stands for.
+
+    Raises:
+        ValueError: in one line, if there is no such optimizer, it refuses its
+            arguments, or what is made is not an optimizer.
+    """
+    call = _normalise(expressions.parse(text), _find_optimizer)
+    made = _make(call, _find_optimizer)
+    if not (hasattr(made, "init") and hasattr(made, "update")):
+        kind = type(made).__name__
+        raise ValueError(
+            f"{text!r} is not an optimizer: it makes a {kind}, "
+            "and an optax.GradientTransformation is needed"
+        )
+    given = {name: _plain(value) for name, value in call.kwargs if name != _RATE}
+    rate = _rate(call)
+    return Optimizer(str(_shorten(call)), _label(call, rate), rate, given, made)
+
+
+def surface(text: str) -> tuple[str, surfaces.Surface]:
+    """Makes the surface that an expression stands for, and writes the expression.
+
+    Raises:
+        ValueError: in one line, if there is none or it refuses its arguments.
+    """
+    call = _normalise(expressions.parse(text), _find_surface)
+    return str(call), _make(call, _find_surface)
+
+
+def _normalise(call: Call, find: Callable[[str], Any]) -> Call:
+    """Names every argument, and fills in the learning rate where one is required."""
+    deeper = lambda v: _normalise(v, find) if isinstance(v, Call) else v
+    args = [deeper(value) for value in call.args]
+    kwargs = {name: deeper(value) for name, value in call.kwargs}
+    made = find(call.name)
+    if not callable(made):
+        if args or kwargs:
+            raise ValueError(f"{call}: {call.name} is an object: write it without ()")
+        return call
+    parameters = _parameters(made)
+    if not any(p.kind == p.VAR_POSITIONAL for p in parameters.values()):
+        if len(args) > len(parameters):
+            raise ValueError(f"{call}: too many arguments{_takes(made)}")
+        named = dict(zip(parameters, args, strict=False))
+        if twice := named.keys() & kwargs.keys():
+            raise ValueError(f"{call}: {min(twice)} is given twice")
+        args, kwargs = [], named | kwargs
+    needs_rate = _RATE in parameters and parameters[_RATE].default is inspect._empty
+    if needs_rate and _RATE not in kwargs:
+        kwargs = {_RATE: _default_rate(call.name)} | kwargs
+    return Call(call.name, tuple(args), tuple(kwargs.items()))
+
+
+def _make(call: Call, find: Callable[[str], Any]) -> Any:
+    """Calls what a call names, inner calls first."""
+    make = find(call.name)
+    if not callable(make):
+        return make
+    deeper = lambda v: _make(v, find) if isinstance(v, Call) else v
+    args = [deeper(value) for value in call.args]
+    kwargs = {name: deeper(value) for name, value in call.kwargs}
+    rate = kwargs.get(_RATE)
+    if isinstance(rate, int | float) and not (math.isfinite(rate) and rate >= 0):
+        raise ValueError(f"{call}: a learning rate is finite and at least 0")
+    try:
+        return make(*args, **kwargs)
+    except Exception as error:  # whatever someone's own function raises
+        takes = _takes(make) if isinstance(error, TypeError) else ""
+        raise ValueError(f"{call}: {_one_line(error)}{takes}") from error
+
+
+def _find_optimizer(name: str) -> Any:
+    """Finds what a name stands for, here, in Optax or in a module of one's own."""
+    if ":" in name:
+        return _imported(*name.split(":"))
+    if name in optimizers.OPTIMIZERS:
+        return optimizers.OPTIMIZERS[name].make
+    if name.startswith("optax."):
+        return _of_optax(name)
+    raise ValueError(_unknown("optimizer", name, optimizers.OPTIMIZERS))
+
+
+def _find_surface(name: str) -> Any:
+    if name in surfaces.SURFACES:
+        return surfaces.SURFACES[name]
+    raise ValueError(_unknown("surface", name, surfaces.SURFACES))
+
+
+def _of_optax(name: str) -> Any:
+    found: Any = optax
+    for part in name.split(".")[1:]:
+        found = None if part.startswith("_") else getattr(found, part, None)
+    if callable(found) and str(found.__module__).startswith("optax."):
+        return found
+    public = [f"optax.{known}" for known in dir(optax) if known[0] != "_"]
+    raise ValueError(_unknown("function of Optax", name, public))
+
+
+def _imported(module: str, path: str) -> Any:
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # the current folder, as `python -m` has it
+    try:
+        found = importlib.import_module(module)
+    except Exception as error:  # whatever the module itself raises
+        raise ValueError(f"{module} does not import: {_one_line(error)}") from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            public = [known for known in dir(found) if known[0] != "_"]
+            raise ValueError(_unknown(f"name in {module}", path, public))
+        found = getattr(found, part)
+    return found
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    every = [f"known: {', '.join(known)}"] if len(known) < 100 else []
+    hints = [f"did you mean {near[0]}?"] * bool(near) + every
+    return f"unknown {kind} {name!r}; {' '.join(hints)}".removesuffix("; ")
+
+
+def _parameters(make: Any) -> dict[str, inspect.Parameter]:
+    """Lists what a function takes by name, and *args, in order."""
+    found = inspect.signature(make).parameters
+    return {name: p for name, p in found.items() if p.kind != p.VAR_KEYWORD}
+
+
+def _takes(make: Any) -> str:
+    return f"; it takes {', '.join(_parameters(make))}"
+
+
+def _default_rate(name: str) -> float:
+    entry = optimizers.OPTIMIZERS.get(re.split(r"[.:]", name)[-1])
+    return entry.learning_rate if entry else _USUAL_RATE
+
+
+def _rate(call: Call) -> float | int | str:
+    """Returns a call's learning rate, or the first one found inside it."""
+    rate = dict(call.kwargs).get(_RATE)
+    if rate is None:
+        return next((rate for c in call.calls() if (rate := _rate(c)) != ""), "")
+    return _plain(rate)
+
+
+def _shorten(call: Call) -> Call:
+    """Writes the learning rate without its name where it comes first."""
+    deeper = lambda v: _shorten(v) if isinstance(v, Call) else v
+    args = [deeper(value) for value in call.args]
+    kwargs = {name: deeper(value) for name, value in call.kwargs}
+    found = _find_optimizer(call.name)
+    if _RATE in kwargs and next(iter(_parameters(found))) == _RATE:
+        args.insert(0, kwargs.pop(_RATE))
+    return Call(call.name, tuple(args), tuple(kwargs.items()))
+
+
+def _label(call: Call, rate: float | int | str) -> str:
+    """Writes `sgd_momentum=0.9_lr=0.05`, in characters that any file system takes."""
+    parameters = _parameters(_find_optimizer(call.name)) if call.kwargs else {}
+    parts = [call.name, *map(expressions.show, call.args)]
+    for name, value in call.kwargs:
+        usual = name in parameters and parameters[name].default == value
+        if name != _RATE and not usual:
+            parts.append(f"{name}={expressions.show(value)}")
+    parts += [] if rate == "" else [f"lr={rate}"]
+    return re.sub(r"[^\w.=+,()-]+", "-", "_".join(parts).replace("'", ""))
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int | float | str) else expressions.show(value)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"
