@@ -1,0 +1,213 @@
+# What a command leaves: a folder with its manifest, and tables on stdout.
+import contextlib
+import csv
+import dataclasses
+import datetime
+import io
+import os
+import re
+import shutil
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import rich.box
+import rich.console
+import rich.table
+
+from optax_lab.cli import manifest
+from optax_lab.cli.settings import Settings
+
+EXIT = {"ok": 0, "diverged": 1, "failed": 1, "interrupted": 130}
+_OURS = ("*.png", "*.csv", "*.json", "*.txt", "*.part", "tb")
+
+
+class Table(NamedTuple):
+    """Holds results twice: numbers for programs, text for people.
+
+    Attributes:
+        name: what the rows are called in JSON.
+        title: what is written above the table.
+        rows: the numbers.
+        shown: the text, the same rows.
+    """
+
+    name: str
+    title: str
+    rows: list[dict[str, Any]]
+    shown: list[dict[str, str]]
+
+
+@dataclasses.dataclass
+class Folder:
+    """Holds a run's folder, its manifest and how the run stands.
+
+    Attributes:
+        path: where the files go.
+        manifest: what manifest.json holds; a change is written by `save`.
+        status: "ok" until something else is known.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+    status: str = "ok"
+
+    def save(self) -> None:
+        """Writes the manifest as it is now."""
+        manifest.write(self.path / "manifest.json", self.manifest)
+
+    def note(self, status: str) -> None:
+        """Makes the status worse, never better."""
+        self.status = max(self.status, status, key=list(EXIT).index)
+
+    @contextlib.contextmanager
+    def guarded(self, what: str) -> Iterator[None]:
+        """Lets a part of the run fail without the others."""
+        try:
+            yield
+        except Exception as error:
+            self._fail(what, error)
+
+    def _fail(self, what: str, error: Exception) -> None:
+        self.note("failed")
+        with (self.path / "errors.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{what}\n{''.join(traceback.format_exception(error))}\n")
+        line = " ".join(str(error).split())[:200]
+        say(f"{what} failed: {type(error).__name__}: {line} (see errors.txt)")
+
+
+@contextlib.contextmanager
+def opened(settings: Settings, argv: list[str], **facts: Any) -> Iterator[Folder]:
+    """Makes the folder of a run, and keeps its manifest true to the end.
+
+    Ctrl-C and failures end the block and go no further: they become the status.
+
+    Args:
+        settings: the resolved settings.
+        argv: what was typed after the program's name.
+        **facts: what else the manifest says, such as `data`.
+
+    Raises:
+        ValueError: in one line, if the folder exists or cannot be made.
+    """
+    described = manifest.describe(settings, argv) | facts
+    if settings.config is not None:
+        for difference in manifest.differences(settings.config, described):
+            say(f"not the run of {settings.config}: {difference}")
+    folder = Folder(_make(settings), described)
+    folder.save()
+    try:
+        with folder.guarded(settings.command):
+            yield folder
+    except KeyboardInterrupt:
+        folder.note("interrupted")
+    finally:
+        folder.manifest |= {"status": folder.status, "ended": manifest.now()}
+        folder.save()
+
+
+def check(settings: Settings) -> None:
+    """Raises ValueError if the folder that is asked for is taken."""
+    path = settings.out
+    if path is None or not os.path.lexists(path):
+        return
+    if not settings.force:
+        raise ValueError(f"--out {path}: exists; choose another, or add --force")
+    if not (path / "manifest.json").is_file():
+        raise ValueError(f"--out {path}: holds no run, so --force leaves it alone")
+
+
+def report(
+    settings: Any,
+    tables: list[Table],
+    folder: Folder | None = None,
+    hints: Iterable[str] = (),
+) -> int:
+    """Prints the results, says what was written and what to type next.
+
+    Returns:
+        The exit code.
+    """
+    status = folder.status if folder else "ok"
+    document: dict[str, Any] = {"command": settings.command, "status": status}
+    document |= {table.name: table.rows for table in tables}
+    if folder:
+        manifest.write(folder.path / "summary.json", document)
+        document |= {"folder": folder.path, "next": list(hints)}
+    machine = settings.json or getattr(settings, "csv", False)
+    if settings.json:
+        sys.stdout.write(manifest.to_json(document))
+    elif machine:
+        sys.stdout.write(to_csv(tables[0].rows))
+    else:
+        _print_tables(tables)
+    if folder:
+        wrote = f"{status}: wrote {folder.path}{os.sep} ({_contents(folder.path)})"
+        lines = [wrote, *(f"next: {hint}" for hint in hints)]
+        print("\n".join(lines), file=sys.stderr if machine else sys.stdout)
+    return EXIT[status]
+
+
+def to_csv(rows: Iterable[Mapping[str, Any]], *, header: bool = True) -> str:
+    """Writes rows with the same keys as comma-separated values."""
+    rows = list(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    if header and rows:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def append(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Adds rows to a file of comma-separated values, on the disk when it returns."""
+    text = to_csv(rows, header=not path.exists())
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def say(line: str) -> None:
+    """Writes one line for people to stderr."""
+    print(f"optax-lab: {line}", file=sys.stderr, flush=True)
+
+
+def _make(settings: Settings) -> Path:
+    check(settings)
+    path = settings.out or _free(Path("runs"), settings.command)
+    try:
+        path.mkdir(parents=True, exist_ok=settings.force)
+        for ours in (found for name in _OURS for found in path.glob(name)):
+            shutil.rmtree(ours) if ours.is_dir() else ours.unlink()
+    except OSError as error:
+        raise ValueError(f"--out {path}: cannot be written ({error})") from error
+    return path
+
+
+def _free(parent: Path, command: str) -> Path:
+    time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    names = (f"{command}-{time}{f'-{k}' if k else ''}" for k in range(1000))
+    return next(parent / name for name in names if not (parent / name).exists())
+
+
+def _contents(path: Path) -> str:
+    return ", ".join(sorted(f.name + "/" * f.is_dir() for f in path.iterdir()))
+
+
+def _print_tables(tables: list[Table]) -> None:
+    """Prints tables as wide as they are where nobody's terminal is the limit."""
+    console = rich.console.Console(width=None if sys.stdout.isatty() else 200)
+    for table in tables:
+        drawn = rich.table.Table(
+            title=table.title, title_justify="left", box=rich.box.SIMPLE_HEAD
+        )
+        for heading in table.shown[0] if table.shown else ():
+            cells = [row[heading] for row in table.shown]
+            number = all(re.match(r"[-+.\d]|nan|inf", cell) for cell in cells)
+            drawn.add_column(heading, justify="right" if number else "left")
+        for row in table.shown:
+            drawn.add_row(*row.values())
+        console.print(drawn)
