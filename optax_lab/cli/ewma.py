@@ -1,0 +1,55 @@
+# optax-lab ewma: a noisy sine and its moving averages.
+import jax
+import numpy as np
+
+from optax_lab import ewma
+from optax_lab.cli import devices, output
+from optax_lab.cli.settings import Ewma
+from optax_lab.problems import signals
+from optax_lab.views import figures
+
+
+def run(settings: Ewma, argv: list[str]) -> int:
+    """Smooths the signal with every decay, raw and debiased, and draws it."""
+    output.check(settings)
+    devices.start("cpu")
+    with jax.enable_x64(True):
+        signal = _signal(settings)
+        curves = _curves(signal.noisy, settings.decay)
+        with output.opened(settings, argv) as folder:
+            columns = {**signal._asdict(), **curves}
+            output.append(folder.path / "metrics.csv", _rows(columns))
+            picture = figures.smoothing(signal.x, signal.noisy, signal.clean, curves)
+            figures.save(picture, folder.path / "smoothing.png")
+    return output.report(settings, [_table(signal, curves)], folder)
+
+
+def _signal(settings: Ewma) -> signals.Signal:
+    key = jax.random.key(settings.seed)
+    wave = (settings.periods, settings.offset, settings.noise)
+    return signals.sine(key, settings.n, *wave)
+
+
+def _curves(noisy: jax.Array, decays: tuple[float, ...]) -> dict[str, jax.Array]:
+    return {
+        f"{kind} β={decay:g}": ewma.smooth(noisy, decay, debias=kind == "debiased")
+        for decay in decays
+        for kind in ("raw", "debiased")
+    }
+
+
+def _rows(columns: dict[str, jax.Array]) -> list[dict[str, float]]:
+    table = np.stack([np.asarray(column) for column in columns.values()], axis=1)
+    return [dict(zip(columns, row, strict=True)) for row in table.tolist()]
+
+
+def _table(signal: signals.Signal, curves: dict[str, jax.Array]) -> output.Table:
+    clean = np.asarray(signal.clean)
+    rmse = lambda curve: float(np.sqrt(np.mean((np.asarray(curve) - clean) ** 2)))
+    every = {"noisy samples": signal.noisy, **curves}
+    rows = [{"curve": name, "rmse": rmse(curve)} for name, curve in every.items()]
+    shown = [
+        {"curve": row["curve"], "distance to the clean signal": f"{row['rmse']:.3f}"}
+        for row in rows
+    ]
+    return output.Table("results", "Root mean squared distance", rows, shown)

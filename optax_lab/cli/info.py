@@ -1,0 +1,68 @@
+# optax-lab info: what there is, and on what it runs.
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from optax_lab import optimizers
+from optax_lab.cli import devices, manifest, output
+from optax_lab.cli.settings import Info
+from optax_lab.problems import surfaces
+
+
+def run(settings: Info, argv: list[str]) -> int:
+    """Prints versions, devices, folders, optimizers and surfaces."""
+    devices.start("auto")
+    tables = [_optimizers(), _surfaces(), _machine()]
+    return output.report(settings, tables)
+
+
+def _optimizers() -> output.Table:
+    rows = [
+        {"name": name, "learning_rate": entry.learning_rate}
+        | {"defaults": _defaults(entry.make)}
+        for name, entry in optimizers.OPTIMIZERS.items()
+    ]
+    return _table("optimizers", "Optimizers", rows)
+
+
+def _surfaces() -> output.Table:
+    rows = []
+    for name, make in surfaces.SURFACES.items():
+        surface = make()
+        facts = {"formula": surface.formula, "start": surface.start}
+        facts |= {"best": surface.best, "source": surface.source}
+        rows.append({"name": name, "defaults": _defaults(make)} | facts)
+    return _table("surfaces", "Surfaces", rows)
+
+
+def _machine() -> output.Table:
+    found = jax.devices()
+    versions = {name: version or "-" for name, version in manifest.versions().items()}
+    facts = {
+        "device": f"{len(found)} × {found[0].device_kind} ({found[0].platform})",
+        "cores": devices.cores(),
+        "cache": devices.cache(),
+    }
+    versions = {name: version or "-" for name, version in manifest.versions().items()}
+    rows = [
+        {"name": name, "value": value} for name, value in {**facts, **versions}.items()
+    ]
+    return _table("machine", "This machine", rows)
+
+
+def _defaults(make: Callable[..., Any]) -> dict[str, Any]:
+    parameters = inspect.signature(make).parameters
+    return {n: p.default for n, p in parameters.items() if p.default is not p.empty}
+
+
+def _table(name: str, title: str, rows: list[dict[str, Any]]) -> output.Table:
+    shown = [{key: _text(value) for key, value in row.items()} for row in rows]
+    return output.Table(name, title, rows, shown)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}={v}" for k, v in value.items() if v is not None)
+    return str(value)
