@@ -26,6 +26,7 @@ def each(f: Callable, tree: PyTree, *rest: PyTree) -> PyTree:
 def store(tree: PyTree, like: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
     """Casts every leaf to the dtype of the same leaf of `like`, cut to its range.
 
+    The cut keeps an average that has left the range from staying infinite for ever.
     With a key, bfloat16 is rounded up or down at random so that its mean is exact.
     float16 is always rounded to nearest.
     """
