@@ -76,7 +76,7 @@ def update(
         steps too small for eight bits of mantissa still arrive on average.
     """
     step = 1 - decay
-    lerp = lambda a, x: a if x is None else a + step * (x - a)
+    lerp = lambda a, x: a if x is None else a + step * precision.gap(x, a)
     average = precision.store(
         precision.each(lerp, state.average, x), state.average, key=key
     )

@@ -55,6 +55,16 @@ def saturate(x: Array, dtype: Any = None) -> Array:
     return jnp.clip(x, -largest, largest).astype(dtype)
 
 
+def gap(x: Array, a: Array) -> Array:
+    """Returns x − a, finite where both are complex and finite.
+
+    A real gap that overflows is mended by `store`. A complex one must be cut at once,
+    because ∞ times a number without an imaginary part is NaN.
+    """
+    is_complex = jnp.issubdtype(a.dtype, jnp.complexfloating)
+    return saturate(x - a) if is_complex else x - a
+
+
 def widen(x: Any) -> Any:
     """Returns an array in its dtype or float32, whichever is wider; None stays None."""
     if x is None:
