@@ -54,9 +54,8 @@ def frozen() -> tuple[Split, Split]:
       CacheWarning: if the cache is damaged (it is made again) or cannot be written.
     """
     train, test = FROZEN_SIZES
-    everything = _load(train + test, FROZEN_SEED)
-    parts = slice(0, train), slice(train, train + test)
-    return tuple(Split(*(array[part] for array in everything)) for part in parts)
+    inputs, labels = _load(train + test, FROZEN_SEED)
+    return Split(inputs[:train], labels[:train]), Split(inputs[train:], labels[train:])
 
 
 def fresh(n: int, *, seed: int) -> Split:

@@ -42,10 +42,10 @@ def quadratic(*, rotation: float | int = 0.0, condition: float | int = 10.0) -> 
         f(p) = ½(μu² + Lv²),   (u, v) = p turned back by the rotation,
         L = 0.2,   μ = L / condition
 
-    The start, (−2, −2), is turned with the bowl, so a method that knows no axes does the
+    The start, (−2, −2), is turned with the bowl: a method that knows no axes does the
     same as before, turned. A method that scales each coordinate loses what it lives on:
     at a learning rate of 0.1, turning by 45° takes gradient descent from 2647 steps
-    until f < 10⁻⁶ to 2647, and Adam from 24 to 144.
+    until f < 10⁻⁶ to 2647, and the lab's Adam from 24 to 144.
 
     Args:
       rotation: by how many degrees the bowl is turned, counterclockwise.
