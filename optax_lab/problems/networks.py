@@ -96,7 +96,8 @@ def from_nnx(make: Callable[[nnx.Rngs], Any]) -> Network:
       >>> from flax import nnx
       >>> from optax_lab.problems import networks
       >>> network = networks.from_nnx(lambda rngs: nnx.Linear(3, 2, rngs=rngs))
-      >>> network.apply(network.init(jax.random.key(0)), jnp.ones((5, 3))).shape
+      >>> x = jnp.ones((5, 3), jnp.float32)
+      >>> network.apply(network.init(jax.random.key(0)), x).shape
       (5, 2)
     """
     abstract = nnx.eval_shape(lambda: make(nnx.Rngs(0)))
@@ -143,7 +144,7 @@ def _linears(widths: Sequence[int], rngs: nnx.Rngs) -> list[nnx.Linear]:
     """Makes a stack of layers, all their parameters uniform in ±1/√fan_in.
 
     The parameters are one random draw cut into pieces: XLA compiles a draw for each
-    shape anew, and twelve of them take five times as long as one.
+    shape anew, and twelve of them take three times as long as one.
     """
     shapes = [(inputs + 1, outputs) for inputs, outputs in itertools.pairwise(widths)]
     sizes = [math.prod(shape) for shape in shapes]
