@@ -90,7 +90,7 @@ def test_float64_values_are_stored_as_float32(tmp_path):
 def test_what_was_measured_at_the_end_stands_at_the_last_epoch(tmp_path):
     with events.open_run(tmp_path / "run", {}, TAGS) as run:
         run.write(history(7))
-        run.finish({"loss/test": 0.5, "accuracy/test": np.float32(0.25)})
+        run.finish({"loss/test": 0.5, "accuracy/test": jnp.float32(0.25)})
     files = read(run.folder)
     assert series(files, "loss/test") == ([7], [0.5])
     assert series(files, "accuracy/test") == ([7], [0.25])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import tensorboardX.summary
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto import api_pb2, event_pb2, plugin_hparams_pb2, summary_pb2
 
@@ -71,7 +71,7 @@ class RunWriter:
         self._summary(tensorboardX.summary.text(tag, markdown))
         self._file.flush()
 
-    def finish(self, final: Mapping[str, float] | None = None) -> None:
+    def finish(self, final: Mapping[str, ArrayLike] | None = None) -> None:
         """Writes what was measured at the end, and how the run ended; closes the file.
 
         Args:
@@ -81,7 +81,8 @@ class RunWriter:
             return
         self._ended = True
         if final:
-            self._scalars(dict(final), self._step, time.time())
+            measured = {tag: float(value) for tag, value in final.items()}
+            self._scalars(measured, self._step, time.time())
         status = "STATUS_SUCCESS" if self._finite else "STATUS_FAILURE"
         end = plugin_hparams_pb2.SessionEndInfo(
             status=api_pb2.Status.Value(status), end_time_secs=time.time()
@@ -139,7 +140,9 @@ def open_run(
             _set_value(start.hparams[name], value)
     run._summary(_session("session_start_info", start))
     if charts := _charts(metrics):
-        run._summary(tensorboardX.summary.custom_scalars({"train": charts}))
+        run._summary(
+            tensorboardX.summary.custom_scalars({"training against evaluation": charts})
+        )
     run._file.flush()
     return run
 

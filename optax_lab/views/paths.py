@@ -1,0 +1,101 @@
+# What of a trajectory can be drawn on a plane, and where its markers stand.
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from optax_lab.runs import descent
+from optax_lab.views import style
+
+_MARKS = 4  # along a path
+
+
+class Path(NamedTuple):
+    """The part of a trajectory that can be drawn."""
+
+    points: np.ndarray  # (n, 2): to its end or its last finite point; nan far away
+    heights: np.ndarray  # (n,)
+    inside: np.ndarray  # (n,): which points are in the window
+    marked: np.ndarray  # indices of the points with a marker
+    mark: style.Mark
+    width: float
+    diverged: bool
+    text: str
+
+
+def path_of(
+    surface: Any, label: str, run: descent.Trajectory, mark: style.Mark, share: float
+) -> Path:
+    """Takes what can be drawn of a trajectory.
+
+    Args:
+      surface: What it went down.
+      label: What it is called.
+      run: The trajectory, with points of shape (rows, 2).
+      mark: How it is told apart.
+      share: Its place among all paths, from 0 to 1. Later ones are thinner, so that
+        what lies under them can still be seen.
+
+    Raises:
+      ValueError: If the points are not in the plane.
+    """
+    status = descent.STATUS[run.status]
+    points = _moving(label, run)
+    low, high = np.transpose(surface.window)
+    inside = ((points >= low) & (points <= high)).all(axis=1)
+    if status == "diverged" and inside.any():
+        left = np.flatnonzero(inside)[-1] + 2  # with the step that leaves the window
+        points, inside = points[:left], inside[:left]
+    # Matplotlib clips lines, but overflows on coordinates that are far too large.
+    far = (np.abs(points - (low + high) / 2) > 1e3 * (high - low)).any(axis=1)
+    points = np.where(far[:, None], np.nan, points)
+    return Path(
+        points,
+        heights(surface, points),
+        inside,
+        _evenly(points, inside, share),
+        mark,
+        4.4 - 2.6 * share,
+        status == "diverged",
+        f"{label}: {_outcome(status, int(run.steps_taken))}",
+    )
+
+
+def heights(surface: Any, points: np.ndarray) -> np.ndarray:
+    """Returns the surface's values at many points, (n, 2) → (n,)."""
+    return np.asarray(jax.vmap(surface.value)(jnp.asarray(points, float)), float)
+
+
+def _moving(label: str, run: descent.Trajectory) -> np.ndarray:
+    """The points up to the last finite one, without the repeated end."""
+    points = np.asarray(run.points, float)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(
+            f"{label!r} has points of shape {points.shape}, but must have (rows, 2)"
+        )
+    finite = np.isfinite(points).all(axis=1) & np.isfinite(np.asarray(run.values))
+    points = points[: len(points) if finite.all() else finite.argmin()]
+    moved = np.flatnonzero((points[1:] != points[:-1]).any(axis=1))
+    return points[: moved[-1] + 2 if len(moved) else 1]
+
+
+def _outcome(status: str, steps: int) -> str:
+    return {
+        "converged": f"converged in {steps:,} steps",
+        "max_steps": f"not converged in {steps:,} steps",
+        "diverged": f"diverged at step {steps:,}",
+    }[status]
+
+
+def _evenly(points: np.ndarray, inside: np.ndarray, share: float) -> np.ndarray:
+    """Chooses points at equal distances along the path, and its last one.
+
+    Every path begins at a distance of its own, so that equal paths show all markers.
+    """
+    lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    lengths = np.where(inside[1:] & inside[:-1], lengths, 0.0)
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    distances = (np.arange(_MARKS) + 0.25 + 0.75 * share) / _MARKS
+    chosen = np.searchsorted(along, [*(distances * along[-1]), along[-1]])
+    return np.unique(np.minimum(chosen, len(points) - 1))

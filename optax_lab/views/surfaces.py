@@ -1,0 +1,212 @@
+# The paths of optimizers on a surface of two parameters.
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib import colors, lines, ticker
+from matplotlib import figure as mpl_figure
+from mpl_toolkits import mplot3d
+
+from optax_lab.runs import descent
+from optax_lab.views import paths, style
+
+_SIDE = 160  # points of the grid along each axis
+_LEVELS = 18
+_GREYS = colors.LinearSegmentedColormap.from_list("greys", ["#FFFFFF", "#A6A6A6"])
+
+
+def surface(
+    surface: Any,
+    trajectories: Mapping[str, descent.Trajectory],
+    *,
+    title: str | None = None,
+) -> mpl_figure.Figure:
+    """Draws trajectories on a surface and on its contours.
+
+    Contours are drawn at quantiles of the values in the window, so that flat and steep
+    functions have equally many. Markers and arrows stand at equal distances along a
+    path. What leaves the window is clipped; a run that diverged is drawn to its last
+    finite point and has a cross where it was last seen.
+
+    Args:
+      surface: Anything with ``name``, ``formula``, ``value``, ``window``, ``minima``.
+      trajectories: By label, with points of shape (rows, 2).
+      title: Replaces the surface's name and formula.
+
+    Raises:
+      ValueError: If points are not in the plane.
+    """
+    n = max(1, len(trajectories) - 1)
+    drawn = [
+        paths.path_of(surface, label, run, style.mark(i), i / n)
+        for i, (label, run) in enumerate(trajectories.items())
+    ]
+    grid = _grid(surface)
+    with style.new_figure(8.0, 4.6) as figure:
+        axes = figure.subplot_mosaic(
+            [["surface", "contours"]],
+            per_subplot_kw={"surface": {"projection": "3d", "computed_zorder": False}},
+        )
+        figure.get_layout_engine().set(wspace=0.06)
+        _draw_surface(axes["surface"], surface, grid, drawn)
+        _draw_contours(axes["contours"], surface, grid, drawn)
+        figure.suptitle(title or f"{surface.name}: {surface.formula}")
+        style.legend_below(figure, _handles(drawn))
+        figure.set_label(_alt_text(surface, trajectories, drawn))
+    return figure
+
+
+def _grid(surface: Any) -> tuple[np.ndarray, np.ndarray, np.ma.MaskedArray]:
+    x, y = np.meshgrid(*(np.linspace(*ends, _SIDE) for ends in surface.window))
+    z = paths.heights(surface, np.stack([x.ravel(), y.ravel()], axis=1)).reshape(
+        x.shape
+    )
+    return x, y, np.ma.masked_invalid(z)
+
+
+def _levels(z: np.ma.MaskedArray) -> np.ndarray:
+    if not z.count():
+        return np.array([0.0, 1.0])
+    levels = np.unique(np.quantile(z.compressed(), np.linspace(0, 1, _LEVELS)))
+    return levels if len(levels) > 1 else levels[0] + np.array([0.0, 1.0])
+
+
+def _draw_surface(axes: mplot3d.Axes3D, surface, grid, drawn: list[paths.Path]) -> None:
+    x, y, z = grid
+    levels = _levels(z)
+    axes.plot_surface(
+        *(x, y, z),
+        cmap=_GREYS,
+        norm=colors.BoundaryNorm(levels, _GREYS.N),
+        rcount=50,
+        ccount=50,
+        edgecolor="#00000018",
+        linewidth=0.3,
+    )
+    for path in drawn:
+        seen = np.column_stack([path.points, path.heights])
+        seen[~path.inside] = np.nan
+        axes.plot(
+            *seen.T,
+            color=path.mark.color,
+            linestyle=path.mark.line,
+            linewidth=path.width,
+            zorder=5,
+        )
+    (xlim, ylim) = surface.window
+    axes.set(xlabel="x", ylabel="y", zlabel="f", xlim=xlim, ylim=ylim)
+    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+        axis.set_major_locator(ticker.MaxNLocator(3))
+    axes.tick_params(pad=0)
+    axes.view_init(elev=42, azim=-60)
+    axes.set_box_aspect((1, 1, 0.65), zoom=0.92)
+
+
+def _draw_contours(axes, surface, grid, drawn: list[paths.Path]) -> None:
+    x, y, z = grid
+    levels = _levels(z)
+    axes.contourf(x, y, z, levels, cmap=_GREYS, norm=colors.BoundaryNorm(levels, 256))
+    axes.contour(x, y, z, levels, colors="#8C8C8C", linewidths=0.5)
+    for path in drawn:
+        _draw_path(axes, path)
+    for path in drawn:
+        axes.plot(*path.points[:1].T, **_START)
+    for minimum in surface.minima:
+        axes.plot(*minimum, **_MINIMUM)
+    axes.set(xlabel="x", ylabel="y", xlim=surface.window[0], ylim=surface.window[1])
+    axes.set_title("○ start" + "   ☆ minimum" * bool(len(surface.minima)))
+    axes.locator_params(nbins=4)
+    axes.set_box_aspect(1)
+
+
+_MINIMUM = {
+    "marker": "*",
+    "markersize": 17,
+    "markerfacecolor": "white",
+    "markeredgecolor": "black",
+    "linestyle": "",
+    "zorder": 6,
+}
+_START = {
+    "marker": "o",
+    "markersize": 9,
+    "markerfacecolor": "white",
+    "markeredgecolor": "black",
+    "markeredgewidth": 2,
+    "linestyle": "",
+    "zorder": 5,
+}
+
+
+def _draw_path(axes, path: paths.Path) -> None:
+    if not path.inside.any():
+        return
+    axes.plot(
+        *path.points.T,
+        color=path.mark.color,
+        linestyle=path.mark.line,
+        linewidth=path.width,
+        marker=path.mark.marker,
+        markevery=path.marked.tolist(),
+        markersize=8,
+        markeredgecolor="white",
+    )
+    _draw_arrows(axes, path)
+    if path.diverged:
+        last = path.points[np.flatnonzero(path.inside)[-1]]
+        axes.plot(*last, "X", color=path.mark.color, markersize=15, mec="black")
+
+
+def _draw_arrows(axes, path: paths.Path) -> None:
+    """Draws heads of arrows, halfway between the markers."""
+    here = (path.marked[1:] + path.marked[:-1]) // 2
+    tails, heads = path.points[here], path.points[here + 1]
+    lengths = np.linalg.norm(heads - tails, axis=1, keepdims=True)
+    real = lengths[:, 0] > 0  # not a step beyond the far end, which is nan
+    at = (tails + heads)[real] / 2
+    direction = (heads - tails)[real] / lengths[real]
+    axes.quiver(
+        *(*at.T, *direction.T),
+        color=path.mark.color,
+        angles="xy",
+        pivot="mid",
+        scale_units="inches",
+        scale=5.5,
+        width=0.012,
+        headwidth=5.5,
+        headlength=7,
+        headaxislength=5,
+        edgecolor="white",
+        linewidth=0.8,
+        zorder=4,
+    )
+
+
+def _handles(drawn: list[paths.Path]) -> list[lines.Line2D]:
+    return [
+        lines.Line2D(
+            *([], []),
+            color=path.mark.color,
+            linestyle=path.mark.line,
+            linewidth=path.width,
+            marker="X" if path.diverged else path.mark.marker,
+            markersize=11 if path.diverged else 8,
+            markeredgecolor="black" if path.diverged else "white",
+            label=path.text,
+        )
+        for path in drawn
+    ]
+
+
+def _alt_text(surface: Any, trajectories: Mapping, drawn: list[paths.Path]) -> str:
+    (x0, x1), (y0, y1) = surface.window
+    ends = (np.asarray(run.points)[-1] for run in trajectories.values())
+    told = (
+        f"{path.text}, at ({x:.3g}, {y:.3g})"
+        for path, (x, y) in zip(drawn, ends, strict=True)
+    )
+    return (
+        f"{surface.name}, {surface.formula}, as a surface and as contours for x from "
+        f"{x0:g} to {x1:g} and y from {y0:g} to {y1:g}, with the paths of "
+        f"{len(drawn)} runs. " + ". ".join(told)
+    )
