@@ -106,7 +106,7 @@ def descend(
         return (lane.status == MAX_STEPS) & (lane.step < steps)
 
     def settled(grad: PyTree, moved: PyTree = None) -> Bool[Array, ""] | bool:
-        compared = {"step": moved, "gradient": grad}.get(stop)
+        compared = {None: None, "step": moved, "gradient": grad}[stop]
         return compared is not None and optax.tree.norm(compared) <= tolerance
 
     def take_step(lane: _Lane) -> _Lane:

@@ -2,7 +2,8 @@
 #
 # Written with tensorboardX's synchronous `EventsWriter`. `SummaryWriter.flush` leaves
 # behind what its thread has not taken from its queue yet; here a flush is on the disk.
-import itertools
+# pyright: reportAttributeAccessIssue=false
+# (protobuf makes the classes of its modules when they are imported)
 import os
 import pathlib
 import re
@@ -81,7 +82,7 @@ class RunWriter:
             return
         self._ended = True
         if final:
-            measured = {tag: float(value) for tag, value in final.items()}
+            measured = {tag: float(np.asarray(value)) for tag, value in final.items()}
             self._scalars(measured, self._step, time.time())
         status = "STATUS_SUCCESS" if self._finite else "STATUS_FAILURE"
         end = plugin_hparams_pb2.SessionEndInfo(
@@ -159,12 +160,14 @@ def folder_name(optimizer: str, **settings: Any) -> str:
 
 def _new_folder(folder: pathlib.Path) -> pathlib.Path:
     # mkdir is atomic: of two processes that ask for one folder, each gets its own.
-    for n in itertools.count(2):
+    tried, n = folder, 1
+    while True:
         try:
-            folder.mkdir(parents=True)
-            return folder
+            tried.mkdir(parents=True)
+            return tried
         except FileExistsError:
-            folder = folder.with_name(f"{folder.name.removesuffix(f'-{n - 1}')}-{n}")
+            n += 1
+            tried = folder.with_name(f"{folder.name}-{n}")
 
 
 def _set_value(field, value: Any) -> None:

@@ -3,8 +3,8 @@ import contextlib
 import os
 import pathlib
 import textwrap
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib import artist
@@ -18,7 +18,7 @@ LINES = ("-", (0, (5, 1.5)), (0, (4, 1.2, 1, 1.2)), (0, (1.2, 1.2)))
 GREY = "#595959"
 
 # Large for the figures' width, so that they can be read when 400 pixels wide.
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.size": 14,
     "axes.titlesize": 14,
     "axes.labelsize": 14,
@@ -35,6 +35,7 @@ _SETTINGS = {
     "axes3d.yaxis.panecolor": "white",
     "axes3d.zaxis.panecolor": "white",
     "grid.color": "#D9D9D9",
+    "figure.constrained_layout.wspace": 0.06,
     "legend.frameon": False,
     "legend.handlelength": 2.8,
     "svg.hashsalt": "optax_lab",
@@ -46,7 +47,7 @@ class Mark(NamedTuple):
 
     color: str
     marker: str
-    line: str | tuple
+    line: Any  # what Matplotlib takes for a line's style
 
 
 def mark(i: int) -> Mark:
@@ -63,13 +64,13 @@ def new_figure(width: float, height: float) -> Iterator[mpl_figure.Figure]:
         yield mpl_figure.Figure(figsize=(width, height), layout="constrained")
 
 
-def legend_below(figure: mpl_figure.Figure, handles: list[artist.Artist]) -> None:
+def legend_below(figure: mpl_figure.Figure, handles: Sequence[artist.Artist]) -> None:
     """Puts the legend under the figure, where it covers no data.
 
     The figure grows by the legend's height; labels wider than it are wrapped.
     """
     width = int(7.5 * figure.get_figwidth())  # in letters
-    labels = [textwrap.fill(handle.get_label(), width - 8) for handle in handles]
+    labels = [textwrap.fill(str(handle.get_label()), width - 8) for handle in handles]
     longest = max(len(line) for label in labels for line in label.splitlines())
     columns = max(1, min(len(handles), width // (longest + 8)))
     lines = sum(len(label.splitlines()) for label in labels)
@@ -79,7 +80,7 @@ def legend_below(figure: mpl_figure.Figure, handles: list[artist.Artist]) -> Non
 
 def alt_text(figure: mpl_figure.Figure) -> str:
     """Returns what a figure says to those who cannot see it."""
-    return figure.get_label()
+    return str(figure.get_label())
 
 
 def save(

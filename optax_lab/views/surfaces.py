@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from matplotlib import colors, lines, ticker
 from matplotlib import figure as mpl_figure
-from mpl_toolkits import mplot3d
 
 from optax_lab.runs import descent
 from optax_lab.views import paths, style
@@ -47,7 +46,6 @@ def surface(
             [["surface", "contours"]],
             per_subplot_kw={"surface": {"projection": "3d", "computed_zorder": False}},
         )
-        figure.get_layout_engine().set(wspace=0.06)
         _draw_surface(axes["surface"], surface, grid, drawn)
         _draw_contours(axes["contours"], surface, grid, drawn)
         figure.suptitle(title or f"{surface.name}: {surface.formula}")
@@ -57,11 +55,9 @@ def surface(
 
 
 def _grid(surface: Any) -> tuple[np.ndarray, np.ndarray, np.ma.MaskedArray]:
-    x, y = np.meshgrid(*(np.linspace(*ends, _SIDE) for ends in surface.window))
-    z = paths.heights(surface, np.stack([x.ravel(), y.ravel()], axis=1)).reshape(
-        x.shape
-    )
-    return x, y, np.ma.masked_invalid(z)
+    x, y = np.meshgrid(*(np.linspace(low, high, _SIDE) for low, high in surface.window))
+    z = paths.heights(surface, np.stack([x.ravel(), y.ravel()], axis=1))
+    return x, y, np.ma.masked_invalid(z.reshape(x.shape))
 
 
 def _levels(z: np.ma.MaskedArray) -> np.ndarray:
@@ -71,7 +67,7 @@ def _levels(z: np.ma.MaskedArray) -> np.ndarray:
     return levels if len(levels) > 1 else levels[0] + np.array([0.0, 1.0])
 
 
-def _draw_surface(axes: mplot3d.Axes3D, surface, grid, drawn: list[paths.Path]) -> None:
+def _draw_surface(axes: Any, surface, grid, drawn: list[paths.Path]) -> None:
     x, y, z = grid
     levels = _levels(z)
     axes.plot_surface(
@@ -99,7 +95,7 @@ def _draw_surface(axes: mplot3d.Axes3D, surface, grid, drawn: list[paths.Path]) 
         axis.set_major_locator(ticker.MaxNLocator(3))
     axes.tick_params(pad=0)
     axes.view_init(elev=42, azim=-60)
-    axes.set_box_aspect((1, 1, 0.65), zoom=0.92)
+    axes.set_box_aspect((1, 1, 0.65))
 
 
 def _draw_contours(axes, surface, grid, drawn: list[paths.Path]) -> None:
