@@ -100,9 +100,8 @@ def _normalise(call: Call, find: Callable[[str], Any]) -> Call:
         if twice := named.keys() & kwargs.keys():
             raise ValueError(f"{call}: {min(twice)} is given twice")
         args, kwargs = [], named | kwargs
-    needs_rate = _RATE in parameters and parameters[_RATE].default is inspect._empty
-    if needs_rate and _RATE not in kwargs:
-        kwargs = {_RATE: _default_rate(call.name)} | kwargs
+    if _RATE in parameters and _RATE not in kwargs:
+        kwargs = _default_rate(call.name, parameters[_RATE]) | kwargs
     return Call(call.name, tuple(args), tuple(kwargs.items()))
 
 
@@ -184,9 +183,13 @@ def _takes(make: Any) -> str:
     return f"; it takes {', '.join(_parameters(make))}"
 
 
-def _default_rate(name: str) -> float:
-    entry = optimizers.OPTIMIZERS.get(re.split(r"[.:]", name)[-1])
-    return entry.learning_rate if entry else _USUAL_RATE
+def _default_rate(name: str, parameter: inspect.Parameter) -> dict[str, float]:
+    """Spells out the rate that a function takes by default, or should take."""
+    if parameter.default is parameter.empty:
+        entry = optimizers.OPTIMIZERS.get(re.split(r"[.:]", name)[-1])
+        return {_RATE: entry.learning_rate if entry else _USUAL_RATE}
+    number = isinstance(parameter.default, int | float)
+    return {_RATE: parameter.default} if number else {}
 
 
 def _rate(call: Call) -> float | int | str:

@@ -1,0 +1,172 @@
+import math
+
+import jax
+import optax
+import pytest
+
+from optax_lab import optimizers
+from optax_lab.cli import choices
+
+MODULE = """
+import optax
+
+def mine(b1=0.9):
+    return optax.adam(1e-3, b1=b1)
+
+def rated(learning_rate, *, b1=0.9):
+    return optax.adam(learning_rate, b1=b1)
+
+def usual(learning_rate=3e-4):
+    return optax.adam(learning_rate)
+
+def needy(learning_rate, depth):
+    return optax.adam(learning_rate)
+
+def number():
+    return 3
+
+def broken():
+    raise RuntimeError("no such luck")
+
+ready = optax.sgd(0.1)
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Puts a module of someone's own into the current folder."""
+    (tmp_path / "own_optim.py").write_text(MODULE)
+    (tmp_path / "own_broken.py").write_text("import no_such_module_anywhere")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+def test_a_bare_name_takes_the_rate_of_the_table(name):
+    made = choices.optimizer(name)
+    assert made.rate == optimizers.OPTIMIZERS[name].learning_rate
+    assert made.expression == f"{name}({made.rate})"
+    assert made.name == f"{name}_lr={made.rate}"
+
+
+def test_arguments_without_a_rate_keep_the_default_rate():
+    made = choices.optimizer("adam(b1=0.8)")
+    assert made.expression == "adam(0.001, b1=0.8)"
+    assert made.hyperparameters == {"b1": 0.8}
+
+
+def test_what_is_made_is_what_was_written():
+    with jax.numpy_dtype_promotion("standard"):
+        gradient = jax.numpy.float32(3.0)
+        made = choices.optimizer("sgd(.5, momentum=.9)").transformation
+        updates, _ = made.update(gradient, made.init(gradient), gradient)
+        assert updates == -1.5
+
+
+def test_positional_arguments_are_named():
+    made = choices.optimizer("sgd(.05, .9)")
+    assert made.expression == "sgd(0.05, momentum=0.9)"
+    assert made.name == "sgd_momentum=0.9_lr=0.05"
+
+
+def test_defaults_do_not_enter_the_name():
+    assert choices.optimizer("adam(1e-3, b1=.9)").name == "adam_lr=0.001"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "rate"),
+    [
+        ("optax.adam", "optax.adam_lr=0.001", 1e-3),
+        ("optax.lion(1e-4)", "optax.lion_lr=0.0001", 1e-4),
+        ("optax.contrib.dadapt_adamw(1.)", "optax.contrib.dadapt_adamw_lr=1.0", 1.0),
+        (
+            "optax.chain(optax.clip(1.), adam(1e-2))",
+            "optax.chain_optax.clip(max_delta=1.0)_adam(learning_rate=0.01)_lr=0.01",
+            1e-2,
+        ),
+        (
+            "sgd(optax.cosine_decay_schedule(.1, 50))",
+            "sgd_lr=optax.cosine_decay_schedule(init_value=0.1,-decay_steps=50)",
+            "optax.cosine_decay_schedule(init_value=0.1, decay_steps=50)",
+        ),
+        ("own_optim:mine", "own_optim-mine", ""),
+        ("own_optim:mine(b1=.8)", "own_optim-mine_b1=0.8", ""),
+        ("own_optim:rated", "own_optim-rated_lr=0.001", 1e-3),
+        ("own_optim:rated(b1=.8)", "own_optim-rated_b1=0.8_lr=0.001", 1e-3),
+        ("own_optim:usual", "own_optim-usual_lr=0.0003", 3e-4),
+        ("own_optim:ready", "own_optim-ready", ""),
+    ],
+)
+def test_optimizers_of_others_and_nested_ones_are_welcome(module, text, name, rate):
+    with jax.numpy_dtype_promotion("standard"):
+        made = choices.optimizer(text)
+        assert (made.name, made.rate) == (name, rate)
+        again = choices.optimizer(made.expression)
+        assert again.name == name
+        params = {"w": jax.numpy.ones(3, "float32")}
+        updates, _ = made.transformation.update(
+            params, made.transformation.init(params), params
+        )
+        assert jax.tree.structure(updates) == jax.tree.structure(params)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("adamm", "did you mean adam?"),
+        ("adamm", "known: sgd, momentum"),
+        ("optax.adan2", "did you mean optax.adan?"),
+        ("optax._src.alias.adam", "unknown function of Optax"),
+        ("optax.jax.jit", "unknown function of Optax"),
+        ("optax.losses", "unknown function of Optax"),
+        ("sgd(-1)", "learning rate is finite and at least 0"),
+        ("sgd(nan)", "learning rate is finite and at least 0"),
+        ("sgd(1e999)", "learning rate is finite and at least 0"),
+        ("optax.sgd(-1)", "learning rate is finite and at least 0"),
+        ("optax.chain(adam(-1.))", "learning rate is finite and at least 0"),
+        ("rmsprop(1e-3, decay=1.)", "decay"),
+        ("rmsprop(1e-3, decay=-0.1)", "decay"),
+        ("adam(1e-3, b2=1)", "b2"),
+        ("adam(1e-3, beta=.9)", "it takes learning_rate, b1, b2"),
+        ("sgd(1, 2, 3, 4, 5, 6)", "too many arguments"),
+        ("sgd(.1, learning_rate=.2)", "learning_rate is given twice"),
+        ("optax.softmax_cross_entropy", "missing 2 required"),
+        ("no_such_pkg:mine", "no_such_pkg does not import"),
+        ("own_broken:mine", "no_such_module_anywhere"),
+        ("own_optim:mein", "did you mean mine?"),
+        ("own_optim:number", "it makes a int"),
+        ("own_optim:needy", "depth"),
+        ("own_optim:broken", "no such luck"),
+        ("own_optim:ready(1)", "write it without ()"),
+        ("own_optim:optax", "is not an optimizer: it makes a module"),
+        ("adam(", "does not parse"),
+    ],
+)
+def test_a_wrong_optimizer_is_one_clear_line(module, text, said):
+    with pytest.raises(ValueError) as caught:
+        choices.optimizer(text)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_the_same_optimizer_twice_is_refused():
+    with pytest.raises(ValueError, match="give it once"):
+        choices.all_optimizers(["adam", "sgd", "adam(1e-3, b1=.9)"])
+
+
+def test_a_surface_is_an_expression_too():
+    text, surface = choices.surface("quadratic(condition=100, rotation=30)")
+    assert text == "quadratic(condition=100, rotation=30)"
+    assert surface.value(jax.numpy.zeros(2)) == surface.best
+    with pytest.raises(ValueError, match="did you mean quadratic"):
+        choices.surface("quadratik")
+    with pytest.raises(ValueError, match="condition"):
+        choices.surface("quadratic(condition=-1)")
+
+
+def test_labels_are_names_that_any_file_system_takes(module):
+    made = choices.optimizer("optax.adam(1e-3, mu_dtype='bfloat16')")
+    assert made.name == "optax.adam_mu_dtype=bfloat16_lr=0.001"
+    assert not set(made.name) & set('/\\:*?"<>| ')
+    assert isinstance(made.transformation, optax.GradientTransformation)
+    assert math.isfinite(made.rate)
