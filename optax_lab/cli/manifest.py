@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from optax_lab.cli.settings import COMMANDS, Settings
+from optax_lab.cli.settings import Settings
 
 SCHEMA = 1
 _PACKAGES = ("optax_lab", "jax", "jaxlib", "optax", "flax", "numpy", "mnist1d")
@@ -129,8 +129,7 @@ def _settings(found: Any, kind: type[Settings]) -> Settings:
         raise ValueError(f"schema {found.get('schema')!r} is not {SCHEMA}")
     command = found.get("command")
     if command != kind.command:
-        known = "" if command in COMMANDS else f" (commands: {', '.join(COMMANDS)})"
-        raise ValueError(f"it is of {command!r}, not of {kind.command!r}{known}")
+        raise ValueError(f"it is of {command!r}, not of {kind.command!r}")
     hints = typing.get_type_hints(kind)
     allowed = hints.keys() - {"command", *kind.local}
     if unknown := found["settings"].keys() - allowed:
