@@ -65,8 +65,8 @@ def update(
     """Takes one observation into the average.
 
     aₜ = aₜ₋₁ + (1 − β)(xₜ − aₜ₋₁), computed in float32 or wider and stored in the
-    average's own dtype, which never changes. The lerp has a gain of exactly 1; the
-    form (1 − β)x + βa has not, because 1 − β and β are rounded apart.
+    average's own dtype, which never changes. A lerp has a gain of exactly 1; the form
+    (1 − β)x + βa has not, because 1 − β and β are rounded apart.
 
     Args:
       state: what `init` or the last `update` returned.
@@ -76,7 +76,8 @@ def update(
         steps too small for eight bits of mantissa still arrive on average.
     """
     step = 1 - decay
-    lerp = lambda a, x: a if x is None else a + step * precision.gap(x, a)
+    # Not step · (x − a): the difference of two finite numbers may be infinite.
+    lerp = lambda a, x: a if x is None else a + (step * x - step * a)
     average = precision.store(
         precision.each(lerp, state.average, x), state.average, key=key
     )

@@ -24,11 +24,11 @@ def each(f: Callable, tree: PyTree, *rest: PyTree) -> PyTree:
 
 
 def store(tree: PyTree, like: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
-    """Casts every leaf to the dtype of the same leaf of `like`, cut to its range.
+    """Casts every leaf to the dtype of the same leaf of `like`.
 
-    The cut keeps an average that has left the range from staying infinite for ever.
-    With a key, bfloat16 is rounded up or down at random so that its mean is exact.
-    float16 is always rounded to nearest.
+    A narrower range cuts what lies beyond it, so that an average that leaves the range
+    is not infinite for ever. With a key, bfloat16 is rounded up or down at random so
+    that its mean is exact. float16 is always rounded to nearest.
     """
     number = itertools.count()
 
@@ -37,7 +37,7 @@ def store(tree: PyTree, like: PyTree, *, key: PRNGKeyArray | None = None) -> PyT
             return None
         if key is not None and old.dtype == jnp.bfloat16:
             new = _round_at_random(new, jax.random.fold_in(key, next(number)))
-        return saturate(new, old.dtype)
+        return saturate(new, old.dtype) if _narrows(new, old) else new.astype(old.dtype)
 
     return jax.tree.map(cast, like, tree, is_leaf=_is_none)
 
@@ -55,16 +55,6 @@ def saturate(x: Array, dtype: Any = None) -> Array:
     return jnp.clip(x, -largest, largest).astype(dtype)
 
 
-def gap(x: Array, a: Array) -> Array:
-    """Returns x − a, finite where both are complex and finite.
-
-    A real gap that overflows is mended by `store`. A complex one must be cut at once,
-    because ∞ times a number without an imaginary part is NaN.
-    """
-    is_complex = jnp.issubdtype(a.dtype, jnp.complexfloating)
-    return saturate(x - a) if is_complex else x - a
-
-
 def widen(x: Any) -> Any:
     """Returns an array in its dtype or float32, whichever is wider; None stays None."""
     if x is None:
@@ -72,6 +62,13 @@ def widen(x: Any) -> Any:
     x = jnp.asarray(x)
     with jax.numpy_dtype_promotion("standard"):
         return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _narrows(new: Array, old: Array) -> bool:
+    # Real numbers keep their range for free. Complex ones are always cut: where a part
+    # is infinite, the next product with a real number is NaN.
+    is_complex = jnp.issubdtype(new.dtype, jnp.complexfloating)
+    return bool(is_complex or jnp.finfo(old.dtype).max < jnp.finfo(new.dtype).max)
 
 
 def _is_none(x: Any) -> bool:

@@ -25,7 +25,7 @@ def scale_by_learning_rate(
     def scale(updates, params):
         del params
         scaled = precision.each(lambda u: sign * learning_rate * u, updates)
-        return numerics.like(scaled, updates)
+        return precision.store(scaled, updates)
 
     return optax.stateless(scale)
 
