@@ -5,30 +5,32 @@ import optax
 import optax.contrib
 import pytest
 
+import optax_lab
+from optax_lab.problems import surfaces
 from optax_lab.runs import descent
 
-# The lab's optimizers as Optax writes them: (make, steps, end, value at the end).
+# The lab's optimizers: (make, steps, end, value at the end).
 LAB = {
     "G1": (
-        lambda: optax.sgd(0.1),
+        lambda: optax_lab.sgd(0.1),
         1844,
         (-4.98595242e-02, -1.32407801e-16),
         2.486e-05,
     ),
     "G2": (
-        lambda: optax.chain(optax.ema(0.9, debias=False), optax.scale(-0.1)),
+        lambda: optax_lab.momentum(0.1, decay=0.9),
         1829,
         (-4.88895744e-02, -1.43182110e-21),
         2.390e-05,
     ),
     "G3": (
-        lambda: optax.rmsprop(0.1, decay=0.999, eps=1e-5, eps_in_sqrt=True),
+        lambda: optax_lab.rmsprop(0.1, decay=0.999, eps=1e-5),
         12,
         (-6.00861046e-05, -9.33504583e-06),
         4.482e-11,
     ),
     "G4": (
-        lambda: optax.adam(0.1, 0.9, 0.999, eps=0.0, eps_root=1e-5),
+        lambda: optax_lab.adam(0.1, eps=0.0, eps_root=1e-5),
         117,
         (-4.14550955e-03, -4.47156103e-03),
         2.171e-06,
@@ -74,7 +76,9 @@ def status(trajectory):
 @pytest.mark.parametrize("name", LAB)
 def test_the_lab_s_runs_take_the_lab_s_steps_to_the_lab_s_ends(name, dtype):
     make, steps, end, value = LAB[name]
-    trajectory = run(make(), START.astype(dtype), **LAB_RULE)
+    surface = surfaces.quadratic()
+    start = surface.start.astype(dtype)
+    trajectory = run(make(), start, surface.value, **LAB_RULE)
     assert trajectory.points.dtype == trajectory.values.dtype == dtype
     assert (status(trajectory), int(trajectory.steps_taken)) == ("converged", steps)
     # Float32 rounds the steps themselves, so the end is only as near as they are.
