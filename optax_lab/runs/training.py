@@ -1,0 +1,272 @@
+# One network trained by one optimizer: a pure function of its inputs and a key.
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Shaped
+
+from optax_lab.runs.problem import (  # what a user of this module needs beside it
+    Data,
+    Problem,
+    Split,
+    accuracy,
+    check,
+    cross_entropy,
+    evaluate,
+    measures,
+)
+
+__all__ = [
+    "Data",
+    "History",
+    "Problem",
+    "Result",
+    "Run",
+    "accuracy",
+    "advance",
+    "at_params",
+    "block_length",
+    "cross_entropy",
+    "evaluate",
+    "finish",
+    "joined",
+    "start",
+    "train",
+]
+
+History = dict[str, Array]  # "loss/train", "accuracy/test", …: one value per epoch
+Params = PyTree[Array]
+
+_LONGEST_BLOCK = 10  # epochs between two looks at the keyboard and the progress bar
+
+
+class Run(NamedTuple):
+    """A training between two epochs: arrays only, so that it can be saved or mapped."""
+
+    params: Params
+    state: PyTree
+    key: PRNGKeyArray  # of the batches' order and augmentation
+    epoch: Int[Array, ""]
+
+
+class Result(NamedTuple):
+    """A finished training: where it ended, its curves, and the measures of its end."""
+
+    run: Run
+    history: History
+    final: dict[str, float]
+
+
+def at_params(state: PyTree, params: Params) -> Params:
+    """Judges a network at the parameters that it is trained at: the usual case."""
+    del state
+    return params
+
+
+def start(problem: Problem, optimizer: optax.GradientTransformation, key) -> Run:
+    """Makes the run before its first epoch.
+
+    Parameters and batches depend on the problem and the key only, so that runs of
+    different optimizers with the same key are paired.
+    """
+    params_key, batches_key = jax.random.split(key)
+    params = problem.network.init(params_key)
+    return Run(params, optimizer.init(params), batches_key, jnp.zeros([], jnp.int32))
+
+
+def advance(
+    problem: Problem,
+    optimizer: optax.GradientTransformation,
+    run: Run,
+    data: Data,
+    *,
+    epochs: int,
+    evaluate_at: Callable[[PyTree, Params], Params] = at_params,
+) -> tuple[Run, History]:
+    """Trains for some epochs; pure, and made to be jitted with `epochs` static.
+
+    An epoch's order and augmentation come from `fold_in(run.key, run.epoch)`, so a run
+    that is cut into blocks of any length is the same to the bit.
+
+    Args:
+      problem: the network, its loss and its metrics.
+      optimizer: any Optax transformation; it is given `value`, `grad` and `value_fn`.
+      run: what `start` or an earlier call returned.
+      data: what is trained on and measured.
+      epochs: how many.
+      evaluate_at: (state, params) → the parameters that are judged, for optimizers
+        that step at others (averages, schedule-free, lookahead).
+
+    Returns:
+      The run afterwards, and its history: "loss/train" and "<metric>/train" (means over
+      the epoch while the parameters change), "loss/<split>" and "<metric>/<split>" of
+      each split in `data.every_epoch` (after the epoch), and
+      "optimizer/gradient_norm" and "optimizer/update_norm" (of the epoch's last step).
+
+    Raises:
+      ValueError: if a setting is out of range or the data do not fit.
+    """
+    check(problem, data, epochs)
+    step = _step(problem, optax.with_extra_args_support(optimizer))
+
+    def epoch(run, _):
+        key = jax.random.fold_in(run.key, run.epoch)
+        # The last step is apart, so that only it pays for its norms.
+        batches = _batches(problem, data.train, key)
+        early = jax.tree.map(lambda x: x[:-1], batches)
+        carry, sums = jax.lax.scan(step, (run.params, run.state), early)
+        carry, last, norms = step(carry, jax.tree.map(lambda x: x[-1], batches), True)
+        total = jax.tree.map(lambda s, x: s.sum() + x, sums, last)
+        history = {
+            f"{m}/train": total[m] / total["examples"] for m in measures(problem)
+        }
+        params, state = carry
+        judged = evaluate_at(state, params)
+        for name, split in data.every_epoch.items():
+            history |= evaluate(problem, judged, split, name)
+        return Run(params, state, run.key, run.epoch + 1), history | norms
+
+    return jax.lax.scan(epoch, run, length=epochs)
+
+
+def finish(
+    problem: Problem,
+    run: Run,
+    data: Data,
+    evaluate_at: Callable[[PyTree, Params], Params] = at_params,
+) -> dict[str, Float[Array, ""]]:
+    """Measures a finished run on every split of `data.at_end`."""
+    judged = evaluate_at(run.state, run.params)
+    measured = {}
+    for name, split in data.at_end.items():
+        measured |= evaluate(problem, judged, split, name)
+    return measured
+
+
+def train(
+    problem: Problem,
+    optimizer: optax.GradientTransformation,
+    data: Data,
+    key: PRNGKeyArray,
+    *,
+    epochs: int = 100,
+    block: int | None = None,
+    on_block: Callable[[int, History], None] | None = None,
+    evaluate_at: Callable[[PyTree, Params], Params] = at_params,
+) -> Result:
+    """Trains a network, a compiled block of epochs at a time.
+
+    Args:
+      problem: the network, its loss and its metrics.
+      optimizer: any Optax transformation.
+      data: what is trained on, and what is measured when.
+      key: decides the initial parameters and the batches, whatever the optimizer.
+      epochs: how often the training set is gone through.
+      block: epochs per compiled call; the largest divisor of `epochs` up to 10 when
+        None. It changes nothing but how often `on_block` is called.
+      on_block: (epochs done, history of the block), called after every block.
+      evaluate_at: as in `advance`.
+
+    Returns:
+      The run, its history as NumPy arrays, and "loss/<split>" and "<metric>/<split>" of
+      the splits in `data.at_end`.
+
+    Raises:
+      ValueError: if a setting is out of range or the data do not fit.
+    """
+    check(problem, data, epochs)
+    data = jax.tree.map(jnp.asarray, data)
+    size = block_length(epochs, block)
+
+    @jax.jit
+    def advance_block(run, data):
+        settings = {"epochs": size, "evaluate_at": evaluate_at}
+        return advance(problem, optimizer, run, data, **settings)
+
+    run, blocks = jax.jit(lambda key: start(problem, optimizer, key))(key), []
+    for done in range(size, epochs + 1, size):
+        run, history = jax.block_until_ready(advance_block(run, data))
+        blocks.append(jax.device_get(history))
+        if on_block is not None:
+            on_block(done, blocks[-1])
+    measure = jax.jit(lambda run, data: finish(problem, run, data, evaluate_at))
+    final = measure(run, data)
+    return Result(run, joined(blocks), {k: float(v) for k, v in final.items()})
+
+
+def block_length(epochs: int, block: int | None = None) -> int:
+    """Returns how many epochs a block has: `block`, or the largest divisor up to 10."""
+    if block is None:
+        return max(n for n in range(1, _LONGEST_BLOCK + 1) if epochs % n == 0)
+    if block < 1 or epochs % block:
+        raise ValueError(f"block must divide the {epochs} epochs, got {block}")
+    return block
+
+
+def joined(blocks: list[History]) -> History:
+    """Joins the histories of consecutive blocks along their last axis, the epochs."""
+    return {k: np.concatenate([b[k] for b in blocks], axis=-1) for k in blocks[0]}
+
+
+# --- Inside an epoch ------------------------------------------------------------------
+
+
+class _Batch(NamedTuple):
+    inputs: Shaped[Array, "batch ..."]
+    labels: Shaped[Array, "batch ..."]
+    weights: Float[Array, " batch"]  # 0 where a last batch has run out of examples
+    key: PRNGKeyArray  # of the augmentation
+
+
+def _batches(problem: Problem, split: Split, key: PRNGKeyArray) -> _Batch:
+    """Cuts a split into batches, in this epoch's order; leading axis: the step."""
+    inputs, labels = split
+    size, batch = len(labels), problem.batch_size
+    steps = -(-size // batch)
+    order_key, augment_key = jax.random.split(key)
+    order = jnp.arange(size)
+    if problem.shuffle:
+        order = jax.random.permutation(order_key, order)
+    # A short last batch is filled with its own first example, at weight 0.
+    order = jnp.concatenate([order, jnp.broadcast_to(order[-1:], steps * batch - size)])
+    weights = (jnp.arange(steps * batch) < size).astype(jnp.float32)
+    cut = lambda x: x.reshape(steps, batch, *x.shape[1:])
+    keys = jax.random.split(augment_key, steps)
+    return _Batch(cut(inputs[order]), cut(labels[order]), cut(weights), keys)
+
+
+def _step(problem: Problem, optimizer: optax.GradientTransformationExtraArgs):
+    functions = measures(problem)
+
+    def step(carry, batch, norms=False):
+        params, state = carry
+        inputs = batch.inputs
+        if problem.augment is not None:
+            inputs = problem.augment(batch.key, inputs)
+        examples = batch.weights.sum()
+
+        def losses(params):
+            outputs = problem.network.apply(params, inputs)
+            weigh = lambda f: jnp.sum(f(outputs, batch.labels) * batch.weights)
+            sums = {m: weigh(f) for m, f in functions.items()}
+            return sums["loss"] / examples, sums | {"examples": examples}
+
+        (value, sums), grad = jax.value_and_grad(losses, has_aux=True)(params)
+        extra = {"value": value, "grad": grad, "value_fn": lambda p: losses(p)[0]}
+        updates, state = optimizer.update(grad, state, params, **extra)
+        carry = optax.apply_updates(params, updates), state
+        if not norms:
+            return carry, sums
+        return carry, sums, _norms(grad, updates)
+
+    return step
+
+
+def _norms(grad: PyTree, updates: PyTree) -> dict[str, Float[Array, ""]]:
+    norm = optax.tree.norm
+    named = {"gradient_norm": norm(grad), "update_norm": norm(updates)}
+    return {f"optimizer/{name}": value for name, value in named.items()}

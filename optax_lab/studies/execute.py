@@ -1,0 +1,105 @@
+# Many trainings on every device: one compiled program per optimizer.
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import AxisType, Mesh, PartitionSpec
+from jaxtyping import PRNGKeyArray, Shaped
+
+from optax_lab.runs import training
+
+GPU_WIDTH = 32  # runs that one GPU trains at once
+
+
+class Trained(NamedTuple):
+    """One finished training of many: its place in the keys, and its result."""
+
+    index: int
+    run: training.Run
+    history: training.History
+    final: dict[str, float]
+
+
+def trainings(
+    problem: training.Problem,
+    optimizer: optax.GradientTransformation,
+    data: training.Data,
+    keys: Shaped[PRNGKeyArray, " runs"],
+    *,
+    epochs: int,
+    on_block: Callable[[list[int], int], None] | None = None,
+    evaluate_at: Callable = training.at_params,
+) -> Iterator[Trained]:
+    """Trains once for every key and yields each training as it is finished.
+
+    Runs are taken in chunks: one for each CPU device (`jax_num_cpu_devices` makes as
+    many as there are cores), or 32 for each GPU. Within a device they are mapped by
+    `lax.map` on a CPU, which gives the bits of a single `training.train` whatever the
+    number of devices, and by `vmap` on a GPU, which is faster there and agrees to
+    rounding. The last chunk is filled up with copies of its last key.
+
+    Args:
+      problem: the network, its loss and its metrics.
+      optimizer: any Optax transformation.
+      data: what is trained on, and what is measured when.
+      keys: a typed key for each run.
+      epochs: how often the training set is gone through.
+      on_block: (indices of the runs of a chunk, epochs done), after every block.
+      evaluate_at: as in `training.advance`.
+
+    Raises:
+      ValueError: if a setting is out of range or the data do not fit.
+    """
+    devices = jax.devices()
+    on_cpu = devices[0].platform == "cpu"
+    width = 1 if on_cpu else min(GPU_WIDTH, -(-len(keys) // len(devices)))
+    chunk = min(len(keys), len(devices)) if on_cpu else width * len(devices)
+    over_runs = _spread(devices[: chunk // width], on_cpu)
+
+    size = training.block_length(epochs)
+    settings = {"epochs": size, "evaluate_at": evaluate_at}
+    begin = over_runs(lambda key, data: training.start(problem, optimizer, key))
+    advance = over_runs(
+        lambda run, data: training.advance(problem, optimizer, run, data, **settings)
+    )
+    finish = over_runs(
+        lambda run, data: training.finish(problem, run, data, evaluate_at)
+    )
+
+    data = jax.tree.map(jnp.asarray, data)
+    for first in range(0, len(keys), chunk):
+        indices = list(range(first, min(first + chunk, len(keys))))
+        places = np.minimum(np.arange(first, first + chunk), len(keys) - 1)
+        run, blocks = begin(keys[places], data), []
+        for done in range(size, epochs + 1, size):
+            run, history = jax.block_until_ready(advance(run, data))
+            blocks.append(jax.device_get(history))
+            if on_block is not None:
+                on_block(indices, done)
+        final = jax.device_get(finish(run, data))
+        history = training.joined(blocks)
+        for row, index in enumerate(indices):
+            take = lambda tree, row=row: jax.tree.map(lambda x: x[row], tree)
+            measured = {name: float(value) for name, value in take(final).items()}
+            yield Trained(index, take(run), take(history), measured)
+
+
+def _spread(devices: list, on_cpu: bool) -> Callable[[Callable], Callable]:
+    """Returns what turns f(run, data) into a program over a leading axis of runs."""
+    mesh = Mesh(np.array(devices), ("run",), axis_types=(AxisType.Auto,))
+    runs, everywhere = PartitionSpec("run"), PartitionSpec()
+
+    def over_runs(f):
+        def on_device(run, data):
+            if on_cpu:
+                return jax.lax.map(lambda one: f(one, data), run)
+            return jax.vmap(f, (0, None))(run, data)
+
+        specs = {"in_specs": (runs, everywhere), "out_specs": runs}
+        return jax.jit(jax.shard_map(on_device, mesh=mesh, check_vma=False, **specs))
+
+    return over_runs
