@@ -38,6 +38,8 @@ def run(settings: Descend, argv: list[str]) -> int:
             for optimizer in optimizers:
                 with folder.guarded(optimizer.expression):
                     paths[optimizer.expression] = _path(settings, surface, optimizer)
+                if folder.status == "interrupted":
+                    break
             if paths:
                 _write(folder, settings, surface, paths)
     return output.report(settings, [_table(surface, paths)], folder)

@@ -116,7 +116,8 @@ def differences(old: Path, new: Mapping[str, Any]) -> list[str]:
     before = json.loads(old.read_text(encoding="utf-8"))
     found = []
     for part in ("versions", "device", "data"):
-        then, today = before.get(part) or {}, new.get(part) or {}
+        then, today = before.get(part), new.get(part) or {}
+        then = then if isinstance(then, dict) else {}
         keys = [key for key in then if then[key] != today.get(key)]
         found += [f"{part}: {k} was {then[k]}, is {today.get(k)}" for k in keys]
     return found

@@ -64,9 +64,11 @@ class Folder:
 
     @contextlib.contextmanager
     def guarded(self, what: str) -> Iterator[None]:
-        """Lets a part of the run fail without the others."""
+        """Lets a part of the run fail, or be stopped, without the rest."""
         try:
             yield
+        except KeyboardInterrupt:
+            self.note("interrupted")
         except Exception as error:
             self._fail(what, error)
 
@@ -101,8 +103,6 @@ def opened(settings: Settings, argv: list[str], **facts: Any) -> Iterator[Folder
     try:
         with folder.guarded(settings.command):
             yield folder
-    except KeyboardInterrupt:
-        folder.note("interrupted")
     finally:
         folder.manifest |= {"status": folder.status, "ended": manifest.now()}
         folder.save()
@@ -168,6 +168,14 @@ def append(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def program(name: str) -> str:
+    """Writes how a program that was installed beside Python is called from here."""
+    beside = Path(sys.executable).with_name(name)
+    if shutil.which(name) or not beside.exists():
+        return name
+    return os.path.relpath(beside)
 
 
 def say(line: str) -> None:
