@@ -6,13 +6,12 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 import jax
 import jaxtyping
+from hypothesis import HealthCheck, settings
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jaxtyping.install_import_hook("optax_lab", "beartype.beartype")
-
-from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "lab",

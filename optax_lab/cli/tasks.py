@@ -33,15 +33,14 @@ def load(settings: Training) -> Task:
     Raises:
         ValueError: in one line, if a batch is larger than the training set.
     """
+    batch_size, examples = settings.batch_size, digits.FROZEN_SIZES[0]
+    if batch_size > examples:
+        has = f"the training set has {examples} examples"
+        raise ValueError(f"--batch-size {batch_size}: {has}")
     with progress.waiting("making MNIST-1D, or reading it from the cache"):
         train, frozen_test = digits.frozen()
         validation = digits.fresh(settings.validation_size, seed=VALIDATION_SEED)
         test = digits.fresh(settings.test_size, seed=TEST_SEED)
-    if settings.batch_size > len(train.labels):
-        raise ValueError(
-            f"--batch-size {settings.batch_size}: "
-            f"the training set has {len(train.labels)} examples"
-        )
     measured = {"frozen_test": frozen_test, "test": test}
     measured |= {"full_train": train, "full_validation": validation}
     digests = {name: manifest.digest(*split) for name, split in measured.items()}

@@ -26,7 +26,8 @@ def accuracy(
     outputs: Float[Array, "batch classes"], labels: Int[Array, " batch"]
 ) -> Float[Array, " batch"]:
     """Returns 1 for each example whose largest output is its label, else 0."""
-    return (jnp.argmax(outputs, axis=-1) == labels).astype(outputs.dtype)
+    guess = jnp.argmax(outputs, axis=-1).astype(labels.dtype)
+    return (guess == labels).astype(outputs.dtype)
 
 
 def _accuracy() -> dict[str, Callable]:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 from optax_lab.runs.problem import (  # what a user of this module needs beside it
     Data,
@@ -30,6 +30,7 @@ __all__ = [
     "advance",
     "at_params",
     "block_length",
+    "check",
     "cross_entropy",
     "evaluate",
     "finish",
@@ -38,7 +39,8 @@ __all__ = [
     "train",
 ]
 
-History = dict[str, Array]  # "loss/train", "accuracy/test", …: one value per epoch
+# "loss/train", "accuracy/test", …: one value per epoch
+History = dict[str, Array | np.ndarray]
 Params = PyTree[Array]
 
 _LONGEST_BLOCK = 10  # epochs between two looks at the keyboard and the progress bar
@@ -111,9 +113,10 @@ def advance(
       ValueError: if a setting is out of range or the data do not fit.
     """
     check(problem, data, epochs)
+    data = jax.tree.map(jnp.asarray, data)
     step = _step(problem, optax.with_extra_args_support(optimizer))
 
-    def epoch(run, _):
+    def epoch(run):
         key = jax.random.fold_in(run.key, run.epoch)
         # The last step is apart, so that only it pays for its norms.
         batches = _batches(problem, data.train, key)
@@ -130,7 +133,7 @@ def advance(
             history |= evaluate(problem, judged, split, name)
         return Run(params, state, run.key, run.epoch + 1), history | norms
 
-    return jax.lax.scan(epoch, run, length=epochs)
+    return _repeat(epoch, run, epochs)
 
 
 def finish(
@@ -212,13 +215,29 @@ def joined(blocks: list[History]) -> History:
     return {k: np.concatenate([b[k] for b in blocks], axis=-1) for k in blocks[0]}
 
 
+def _repeat(function: Callable, carry: PyTree, times: int) -> tuple[PyTree, PyTree]:
+    """Is `scan(function, carry, length=times)`, whose loop stays a loop when times = 1.
+
+    XLA would dissolve that one into its surroundings and round the last bit otherwise.
+    """
+    shapes = jax.eval_shape(function, carry)[1]
+    rows = jax.tree.map(lambda x: jnp.zeros((times, *x.shape), x.dtype), shapes)
+
+    def body(i, both):
+        carry, row = function(both[0])
+        return carry, jax.tree.map(lambda all, x: all.at[i].set(x), both[1], row)
+
+    unknown_times = jax.lax.optimization_barrier(jnp.int32(times))
+    return jax.lax.fori_loop(0, unknown_times, body, (carry, rows))
+
+
 # --- Inside an epoch ------------------------------------------------------------------
 
 
 class _Batch(NamedTuple):
     inputs: Shaped[Array, "batch ..."]
     labels: Shaped[Array, "batch ..."]
-    weights: Float[Array, " batch"]  # 0 where a last batch has run out of examples
+    present: Bool[Array, " batch"]  # False where a last batch has run out of examples
     key: PRNGKeyArray  # of the augmentation
 
 
@@ -231,12 +250,12 @@ def _batches(problem: Problem, split: Split, key: PRNGKeyArray) -> _Batch:
     order = jnp.arange(size)
     if problem.shuffle:
         order = jax.random.permutation(order_key, order)
-    # A short last batch is filled with its own first example, at weight 0.
+    # A short last batch is filled with its last example, which is left out.
     order = jnp.concatenate([order, jnp.broadcast_to(order[-1:], steps * batch - size)])
-    weights = (jnp.arange(steps * batch) < size).astype(jnp.float32)
+    present = jnp.arange(steps * batch) < size
     cut = lambda x: x.reshape(steps, batch, *x.shape[1:])
     keys = jax.random.split(augment_key, steps)
-    return _Batch(cut(inputs[order]), cut(labels[order]), cut(weights), keys)
+    return _Batch(cut(inputs[order]), cut(labels[order]), cut(present), keys)
 
 
 def _step(problem: Problem, optimizer: optax.GradientTransformationExtraArgs):
@@ -247,12 +266,12 @@ def _step(problem: Problem, optimizer: optax.GradientTransformationExtraArgs):
         inputs = batch.inputs
         if problem.augment is not None:
             inputs = problem.augment(batch.key, inputs)
-        examples = batch.weights.sum()
 
         def losses(params):
             outputs = problem.network.apply(params, inputs)
-            weigh = lambda f: jnp.sum(f(outputs, batch.labels) * batch.weights)
-            sums = {m: weigh(f) for m, f in functions.items()}
+            each = {m: f(outputs, batch.labels) for m, f in functions.items()}
+            sums = {m: jnp.sum(x, where=batch.present) for m, x in each.items()}
+            examples = batch.present.sum().astype(sums["loss"].dtype)
             return sums["loss"] / examples, sums | {"examples": examples}
 
         (value, sums), grad = jax.value_and_grad(losses, has_aux=True)(params)

@@ -54,6 +54,7 @@ def trainings(
     Raises:
       ValueError: if a setting is out of range or the data do not fit.
     """
+    training.check(problem, data, epochs)
     devices = jax.devices()
     on_cpu = devices[0].platform == "cpu"
     width = 1 if on_cpu else min(GPU_WIDTH, -(-len(keys) // len(devices)))
