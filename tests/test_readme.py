@@ -1,0 +1,86 @@
+# What the README says is true: its code runs, its commands exist.
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+PYTHON = [code for language, code in BLOCKS if language == "python"]
+LINES = [
+    line
+    for language, code in BLOCKS
+    if language == "console"
+    for line in code.splitlines()
+]
+# Small enough for a test; the last of two equal options wins.
+FAST = {
+    "train": "--epochs 1 --validation-size 100 --test-size 100",
+    "compare": "--epochs 1 --seeds 1 --validation-size 100 --test-size 100",
+}
+
+
+def test_every_block_is_python_a_command_or_the_map():
+    assert {language for language, _ in BLOCKS} == {"python", "console", ""}
+
+
+def test_the_python_blocks_run_in_order(capsys):
+    names = {}
+    with (
+        jax.enable_x64(False),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        for code in PYTHON:
+            exec(compile(code, "README.md", "exec"), names)
+    assert len(capsys.readouterr().out.splitlines()) >= 3
+
+
+@pytest.mark.parametrize("line", [x for x in LINES if x.startswith("optax-lab")])
+def test_the_commands_run(line, tmp_path):
+    mine = [code for code in PYTHON if code.startswith("# mine.py")]
+    (tmp_path / "mine.py").write_text(mine[0])
+    words = shlex.split(line)[1:]
+    words += shlex.split(FAST.get(words[0], ""))
+    words += [] if words[0] == "info" else ["--out", "results"]
+    done = subprocess.run(
+        [sys.executable, "-m", "optax_lab", *words],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_every_command_is_one_of_the_kinds_that_are_checked():
+    makefile = (ROOT / "Makefile").read_text()
+    extras = (ROOT / "pyproject.toml").read_text()
+    for line in LINES:
+        words = shlex.split(line)
+        if words[0] == "make":
+            assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), line
+        elif words[0] == ".venv/bin/pip":
+            assert (ROOT / "constraints.txt").exists()
+            for extra in re.findall(r"\.\[(\w+)\]", line):
+                assert re.search(rf"^{extra} = ", extras, re.MULTILINE), line
+        else:
+            assert words[0].endswith("optax-lab"), line
+
+
+def test_the_figures_and_files_it_names_exist():
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+    tree = next(code for language, code in BLOCKS if not language)
+    package, rest = tree.split("benchmarks/", 1)
+    for name in re.findall(r"^  (\S+)", package, re.MULTILINE):
+        assert (ROOT / "optax_lab" / name).exists(), name
+    assert "tests/" in rest
