@@ -4,7 +4,7 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: compare test lint clean
+.PHONY: compare test lint types clean
 
 compare: .venv/.installed
 	$(BIN)/optax-lab compare $(ARGS)
@@ -15,6 +15,9 @@ test: .venv/.tests lint
 lint: .venv/.tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: .venv/.tests
+	$(BIN)/pyright
 
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

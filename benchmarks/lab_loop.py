@@ -5,8 +5,8 @@ training loss and accuracy while it trains, and a pass over the 1000 test exampl
 Every contender is a process of its own; they take turns. Steady state: a training's
 first block of epochs, which compiles, is not counted (it is told as `first_call`).
 Goals: 2.5 times PyTorch's speed for one run at a time, 5 times per training for several
-seeds on all cores, 50 times the NumPy loop per step for the four toy descents. That loop
-records points by `np.append`, as the lab's does; one with a list is timed beside it.
+seeds on all cores, 50 times the NumPy loop per step for the four toy descents. That
+loop records points by `np.append`, as the lab's does; one with a list is timed too.
 
     python benchmarks/lab_loop.py [--json benchmarks/results/lab_loop.json]
 """

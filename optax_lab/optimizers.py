@@ -1,4 +1,6 @@
 # The named optimizers: a direction, weight decay where there is any, a learning rate.
+# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
+# pyright: reportArgumentType=false
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

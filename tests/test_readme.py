@@ -77,10 +77,18 @@ def test_every_command_is_one_of_the_kinds_that_are_checked():
 
 
 def test_the_figures_and_files_it_names_exist():
-    for target in re.findall(r"\]\(([^)]+)\)", README):
+    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)]+)\)", prose):
         assert target.startswith("https://") or (ROOT / target).exists(), target
     tree = next(code for language, code in BLOCKS if not language)
     package, rest = tree.split("benchmarks/", 1)
     for name in re.findall(r"^  (\S+)", package, re.MULTILINE):
         assert (ROOT / "optax_lab" / name).exists(), name
     assert "tests/" in rest
+
+
+def test_its_table_of_measurements_is_what_the_results_say():
+    script = [sys.executable, ROOT / "benchmarks" / "summary.py"]
+    printed = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    assert printed.count("\n") > 10
+    assert printed in README

@@ -56,7 +56,7 @@ def _parse(arguments: list[str]) -> Any:
         Annotated[kind, tyro.conf.subcommand(name)]
         for name, kind in _settings.COMMANDS.items()
     ]
-    either = functools.reduce(operator.or_, commands)
+    either: Any = functools.reduce(operator.or_, commands)
     common = {"prog": "optax-lab", "description": _ABOUT, "config": _MARKERS}
     settings = tyro.cli(either, args=arguments, **common)
     if getattr(settings, "config", None) is None:

@@ -194,10 +194,11 @@ def _default_rate(name: str, parameter: inspect.Parameter) -> dict[str, float]:
 
 def _rate(call: Call) -> float | int | str:
     """Returns a call's learning rate, or the first one found inside it."""
-    rate = dict(call.kwargs).get(_RATE)
-    if rate is None:
-        return next((rate for c in call.calls() if (rate := _rate(c)) != ""), "")
-    return _plain(rate)
+    given = dict(call.kwargs).get(_RATE)
+    if given is not None:
+        return _plain(given)
+    inside = (_rate(inner) for inner in call.calls())
+    return next((rate for rate in inside if rate != ""), "")
 
 
 def _shorten(call: Call) -> Call:
@@ -223,7 +224,7 @@ def _label(call: Call, rate: float | int | str) -> str:
     return re.sub(r"[^\w.=+,()-]+", "-", "_".join(parts).replace("'", ""))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> float | int | str:
     return value if isinstance(value, int | float | str) else expressions.show(value)
 
 

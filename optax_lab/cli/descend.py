@@ -21,8 +21,8 @@ LAB = (
     "adam(0.1, eps=0.0, eps_root=1e-5)",
 )
 
-
 ROWS = 10_000  # of a path are kept at most
+_TOLERANCE = 1e-6
 
 
 def run(settings: Descend, argv: list[str]) -> int:
@@ -52,7 +52,7 @@ def _resolve(
     optimizers: list[choices.Optimizer],
 ) -> Descend:
     """Fills in what was left open, so that a manifest holds all of it."""
-    stop, tolerance = ("step", 1e-4) if settings.lab else ("gradient", 1e-6)
+    stop, tolerance = ("step", 1e-4) if settings.lab else ("gradient", _TOLERANCE)
     start = (-2.0, -2.0) if settings.lab else tuple(np.asarray(surface.start).tolist())
     given = settings.start or start
     if len(given) != len(start):
@@ -77,7 +77,7 @@ def _path(
         optimizer.transformation,
         steps=settings.steps,
         stop=None if settings.stop == "never" else settings.stop,
-        tolerance=settings.tolerance,
+        tolerance=_TOLERANCE if settings.tolerance is None else settings.tolerance,
         record_every=_every(settings),
     )
     return jax.device_get(jax.jit(descend)(jnp.asarray(settings.start)))

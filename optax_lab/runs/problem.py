@@ -66,8 +66,8 @@ class Data(NamedTuple):
     """
 
     train: Split
-    every_epoch: dict[str, Split] = {}  # noqa: RUF012 (never changed)
-    at_end: dict[str, Split] = {}  # noqa: RUF012 (never changed)
+    every_epoch: Mapping[str, Split] = {}
+    at_end: Mapping[str, Split] = {}
 
 
 def evaluate(

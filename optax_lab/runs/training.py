@@ -1,6 +1,6 @@
 # One network trained by one optimizer: a pure function of its inputs and a key.
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -24,6 +24,7 @@ __all__ = [
     "Data",
     "History",
     "Problem",
+    "Recorded",
     "Result",
     "Run",
     "accuracy",
@@ -40,7 +41,8 @@ __all__ = [
 ]
 
 # "loss/train", "accuracy/test", …: one value per epoch
-History = dict[str, Array | np.ndarray]
+History = dict[str, Array]
+Recorded = dict[str, np.ndarray]  # a history on the host
 Params = PyTree[Array]
 
 _LONGEST_BLOCK = 10  # epochs between two looks at the keyboard and the progress bar
@@ -59,7 +61,7 @@ class Result(NamedTuple):
     """A finished training: where it ended, its curves, and the measures of its end."""
 
     run: Run
-    history: History
+    history: Recorded
     final: dict[str, float]
 
 
@@ -121,8 +123,9 @@ def advance(
         # The last step is apart, so that only it pays for its norms.
         batches = _batches(problem, data.train, key)
         early = jax.tree.map(lambda x: x[:-1], batches)
-        carry, sums = jax.lax.scan(step, (run.params, run.state), early)
-        carry, last, norms = step(carry, jax.tree.map(lambda x: x[-1], batches), True)
+        quiet = lambda carry, batch: step(carry, batch)[:2]
+        carry, sums = jax.lax.scan(quiet, (run.params, run.state), early)
+        carry, last, norms = step(carry, jax.tree.map(lambda x: x[-1], batches))
         total = jax.tree.map(lambda s, x: s.sum() + x, sums, last)
         history = {
             f"{m}/train": total[m] / total["examples"] for m in measures(problem)
@@ -158,7 +161,7 @@ def train(
     *,
     epochs: int = 100,
     block: int | None = None,
-    on_block: Callable[[int, History], None] | None = None,
+    on_block: Callable[[int, Recorded], None] | None = None,
     evaluate_at: Callable[[PyTree, Params], Params] = at_params,
 ) -> Result:
     """Trains a network, a compiled block of epochs at a time.
@@ -210,7 +213,7 @@ def block_length(epochs: int, block: int | None = None) -> int:
     return block
 
 
-def joined(blocks: list[History]) -> History:
+def joined(blocks: Sequence[Mapping[str, np.ndarray]]) -> Recorded:
     """Joins the histories of consecutive blocks along their last axis, the epochs."""
     return {k: np.concatenate([b[k] for b in blocks], axis=-1) for k in blocks[0]}
 
@@ -261,7 +264,7 @@ def _batches(problem: Problem, split: Split, key: PRNGKeyArray) -> _Batch:
 def _step(problem: Problem, optimizer: optax.GradientTransformationExtraArgs):
     functions = measures(problem)
 
-    def step(carry, batch, norms=False):
+    def step(carry, batch):
         params, state = carry
         inputs = batch.inputs
         if problem.augment is not None:
@@ -278,8 +281,6 @@ def _step(problem: Problem, optimizer: optax.GradientTransformationExtraArgs):
         extra = {"value": value, "grad": grad, "value_fn": lambda p: losses(p)[0]}
         updates, state = optimizer.update(grad, state, params, **extra)
         carry = optax.apply_updates(params, updates), state
-        if not norms:
-            return carry, sums
         return carry, sums, _norms(grad, updates)
 
     return step

@@ -20,7 +20,7 @@ class Trained(NamedTuple):
 
     index: int
     run: training.Run
-    history: training.History
+    history: training.Recorded
     final: dict[str, float]
 
 

@@ -62,7 +62,8 @@ def _counted(build: Callable) -> optax.GradientTransformationExtraArgs:
     def update_fn(updates, state, params=None, **extra_args):
         rule = build(state.count)
         updates, inner = rule.update(updates, state.inner, params, **extra_args)
-        return updates, ScheduledState(optax.safe_increment(state.count), inner)
+        count = jnp.asarray(optax.safe_increment(state.count))
+        return updates, ScheduledState(count, inner)
 
     return optax.GradientTransformationExtraArgs(init_fn, update_fn)
 

@@ -1,0 +1,79 @@
+"""Prints the README's table of what was measured, from benchmarks/results/.
+
+python benchmarks/summary.py
+"""
+
+import json
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+Row = tuple[str, str, str]  # what was measured, the goal, the result
+
+
+def accuracy() -> list[Row]:
+    """Lists the lab's four settings: mean accuracy and its 95 % interval."""
+    of = _read("lab_accuracy")["optimizers"]
+    return [
+        (
+            f"`{name}` on the frozen test set, lab's order, 10 seeds",
+            f"PyTorch's {row['pytorch']} ± 2 points",
+            f"{row['mean']:.1f} % ({row['interval'][0]:.1f} to "
+            f"{row['interval'][1]:.1f})",
+        )
+        for name, row in of.items()
+    ]
+
+
+def speed() -> list[Row]:
+    """Lists the ratios of speed against PyTorch and NumPy."""
+    loop = _read("lab_loop")
+    means, goals = loop["speedup_geometric_mean"], loop["goals"]
+    told = {
+        "optax_lab, one run": ("one training", goals["one run"]),
+        "optax_lab, all cores": ("per training, all cores", goals["all cores"]),
+        "descents": ("a step of the four toy descents", goals["descents"]),
+    }
+    return [
+        (f"{what}, against {peer}", f"≥ {goal:g}×", f"{ratio:.1f}×")
+        for contender, (what, goal) in told.items()
+        for peer, ratio in means[contender].items()
+        if peer != "optax_lab"
+    ]
+
+
+def ratios() -> list[Row]:
+    """Lists the ratios of time against SciPy's kin and Optax's import."""
+    smooth, imports = _read("ewma_smooth"), _read("import_time")
+    return [
+        (
+            "`smooth` of 10⁷ float32, time against "
+            f"{smooth['fastest_peer']}, the fastest of SciPy, pandas, polars",
+            f"≤ {smooth['goal']}×",
+            _spread(smooth["ratio"], 2),
+        ),
+        (
+            "import and first touch of `adam`, time against `import optax`",
+            f"≤ {imports['goal']}×",
+            _spread(imports["ratio"], 3),
+        ),
+    ]
+
+
+def table() -> str:
+    """Returns the whole table in Markdown."""
+    rows = [("measured", "goal", "result"), ("---", "---", "---")]
+    rows += accuracy() + speed() + ratios()
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _read(name: str) -> dict:
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def _spread(ratio: dict[str, float], digits: int) -> str:
+    low, middle, high = (f"{ratio[k]:.{digits}f}" for k in ("low", "median", "high"))
+    return f"{middle}× (quartiles {low} to {high})"
+
+
+if __name__ == "__main__":
+    print(table())
