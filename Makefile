@@ -10,7 +10,7 @@ compare: .venv/.installed
 	$(BIN)/optax-lab compare $(ARGS)
 
 test: .venv/.tests lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: .venv/.tests
 	$(BIN)/ruff check .

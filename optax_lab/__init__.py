@@ -4,12 +4,16 @@ Every public name is loaded when it is first touched, so that `import optax_lab`
 nothing, and neither Flax nor Matplotlib nor tensorboardX comes with it.
 """
 
-import importlib
 from typing import TYPE_CHECKING
+
+from optax_lab import lazy
 
 if TYPE_CHECKING:
     from optax_lab import ewma
-    from optax_lab.optimizers import OPTIMIZERS, adam, adamw, momentum, rmsprop, sgd
+    from optax_lab.optimizers.adam import adam, adamw
+    from optax_lab.optimizers.momentum import momentum, sgd
+    from optax_lab.optimizers.rms import rmsprop
+    from optax_lab.optimizers.table import OPTIMIZERS
     from optax_lab.problems.surfaces import SURFACES
     from optax_lab.runs.descent import descend
     from optax_lab.runs.training import train
@@ -17,15 +21,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
-    "OPTIMIZERS": "optimizers",
+    "OPTIMIZERS": "optimizers.table",
     "SURFACES": "problems.surfaces",
-    "adam": "optimizers",
-    "adamw": "optimizers",
+    "adam": "optimizers.adam",
+    "adamw": "optimizers.adam",
     "descend": "runs.descent",
     "ewma": "ewma",
-    "momentum": "optimizers",
-    "rmsprop": "optimizers",
-    "sgd": "optimizers",
+    "momentum": "optimizers.momentum",
+    "rmsprop": "optimizers.rms",
+    "sgd": "optimizers.momentum",
     "train": "runs.training",
 }
 
@@ -43,16 +47,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
-    """Loads a public name from its module (PEP 562)."""
-    if name not in _MODULES:
-        raise AttributeError(f"module 'optax_lab' has no attribute {name!r}")
-    module = importlib.import_module(f"optax_lab.{_MODULES[name]}")
-    value = module if name == _MODULES[name] else getattr(module, name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """Lists the public names, loaded or not."""
-    return sorted(__all__)
+__getattr__, __dir__ = lazy.attach(__name__, _MODULES)

@@ -4,8 +4,8 @@ import jax
 import optax
 import pytest
 
-from optax_lab import optimizers
 from optax_lab.cli import choices
+from optax_lab.optimizers import table
 
 MODULE = """
 import optax
@@ -40,10 +40,10 @@ def module(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+@pytest.mark.parametrize("name", table.OPTIMIZERS)
 def test_a_bare_name_takes_the_rate_of_the_table(name):
     made = choices.optimizer(name)
-    assert made.rate == optimizers.OPTIMIZERS[name].learning_rate
+    assert made.rate == table.OPTIMIZERS[name].learning_rate
     assert made.expression == f"{name}({made.rate})"
     assert made.name == f"{name}_lr={made.rate}"
 

@@ -12,11 +12,11 @@ from flax import nnx
 from jax.typing import ArrayLike
 
 import optax_lab
-from optax_lab import optimizers
+from optax_lab.optimizers import table
 from optax_lab.transforms import numerics, scheduling
 
 # Every optimizer, and each of its structural switches once.
-MAKERS = {name: entry.make for name, entry in optimizers.OPTIMIZERS.items()} | {
+MAKERS = {name: entry.make for name, entry in table.OPTIMIZERS.items()} | {
     "sgd with momentum": lambda lr, **kw: optax_lab.sgd(lr, 0.9, **kw),
     "nesterov": lambda lr, **kw: optax_lab.sgd(lr, 0.9, True, **kw),
     "decayed momentum": lambda lr: optax_lab.momentum(lr, weight_decay=0.1),
@@ -136,20 +136,20 @@ def test_a_gradient_that_is_none_keeps_its_average_and_moves_nothing(make):
 
 
 def hypers_of(name):
-    parameters = inspect.signature(optimizers.OPTIMIZERS[name].make).parameters
+    parameters = inspect.signature(table.OPTIMIZERS[name].make).parameters
     return [n for n, p in parameters.items() if scheduling._takes_hyper(p)]
 
 
-ALL_HYPERS = [(name, h) for name in optimizers.OPTIMIZERS for h in hypers_of(name)]
+ALL_HYPERS = [(name, h) for name in table.OPTIMIZERS for h in hypers_of(name)]
 
 
 def given_as(name, hyper, value):
     kwargs = {"learning_rate": 0.1} | {hyper: value}
-    return optimizers.OPTIMIZERS[name].make(**kwargs)
+    return table.OPTIMIZERS[name].make(**kwargs)
 
 
 def test_every_float_of_every_optimizer_is_a_hyperparameter():
-    for name, entry in optimizers.OPTIMIZERS.items():
+    for name, entry in table.OPTIMIZERS.items():
         for parameter in inspect.signature(entry.make).parameters.values():
             is_float = isinstance(parameter.default, float)
             assert not is_float or parameter.name in hypers_of(name)
@@ -185,9 +185,9 @@ def test_a_grid_goes_through_vmap_and_compiles_once(name, hyper):
     assert len(traces) == 1
 
 
-@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+@pytest.mark.parametrize("name", table.OPTIMIZERS)
 def test_a_schedule_is_evaluated_at_the_steps_zero_one_two(name):
-    make = optimizers.OPTIMIZERS[name].make
+    make = table.OPTIMIZERS[name].make
     with jax.numpy_dtype_promotion("standard"):
         scheduled = make(optax.linear_schedule(0.1, 0.0, 4))
         state = scheduled.init(params_like())
@@ -282,9 +282,9 @@ def test_its_init_needs_shapes_only(make):
     assert signature_of(abstract) == signature_of(make(0.1).init(params))
 
 
-@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+@pytest.mark.parametrize("name", table.OPTIMIZERS)
 def test_optax_injects_its_hyperparameters(name):
-    entry = optimizers.OPTIMIZERS[name]
+    entry = table.OPTIMIZERS[name]
     static = ("momentum", "accumulator_dtype", "mu_dtype", "mask", "nu_dtype")
     parameters = inspect.signature(entry.make).parameters
     static = [n for n in static if n in parameters and parameters[n].default is None]

@@ -1,3 +1,5 @@
+# Every optimizer against its paper and against Optax, step by step.
+
 import inspect
 
 import jax
@@ -7,107 +9,67 @@ import optax
 import pytest
 
 import optax_lab
-from optax_lab import ewma, optimizers
-from optax_lab.transforms import adaptive, numerics
-from tests.oracles import optimizers as oracles
+from optax_lab import ewma
+from optax_lab.optimizers import table
+from optax_lab.transforms import adam, numerics
+from tests import oracles
+from tests.paths import (
+    RATE,
+    STEPS,
+    assert_same_path,
+    by_the_paper,
+    constant,
+    dropping,
+    in_optax,
+    optimizer_of,
+    run,
+    tree,
+)
 
-STEPS = 60
-CASES = [
-    ("sgd", {}),
-    ("sgd", {"momentum": 0.9}),
-    ("sgd", {"momentum": 0.9, "nesterov": True}),
-    ("momentum", {}),
-    ("momentum", {"decay": 0.99, "debias": True}),
-    ("momentum", {"weight_decay": 0.1}),
-    ("rmsprop", {}),
-    ("rmsprop", {"eps": 1e-3, "decay": 0.99, "eps_in_sqrt": False}),
-    ("rmsprop", {"eps": 1e-3, "eps_in_sqrt": True}),
-    ("rmsprop", {"initial_scale": 1.0}),
-    ("rmsprop", {"centered": True, "eps": 1e-3}),
-    ("rmsprop", {"centered": True, "eps": 1e-3, "eps_in_sqrt": False}),
-    ("rmsprop", {"centered": True, "eps": 1e-3, "bias_correction": True}),
-    ("rmsprop", {"momentum": 0.9}),
-    ("rmsprop", {"momentum": 0.9, "nesterov": True}),
-    ("rmsprop", {"bias_correction": True}),
-    ("adam", {}),
-    ("adam", {"b1": 0.5, "b2": 0.9, "eps": 1e-3}),
-    ("adam", {"eps": 0, "eps_root": 1e-3}),
-    ("adam", {"nesterov": True}),
-    ("adamw", {}),
-    ("adamw", {"weight_decay": 0.1, "nesterov": True}),
-]
-ids = [f"{name}-{kwargs}" for name, kwargs in CASES]
-SHARED = [(name, kwargs) for name, kwargs in CASES if hasattr(optax, name)]
-
-
-def constant(_):
-    return 0.05
-
-
-def dropping(t):
-    return 0.05 * 0.1 ** (t // 20)
-
-
-def tree(seed, complex_=False):
-    r = np.random.default_rng(seed)
-    leaf = lambda *s: r.normal(size=s) * np.exp(r.normal(size=s))
-    weights = leaf(4, 3) + 1j * leaf(4, 3) if complex_ else leaf(4, 3)
-    return {"w": weights, "deep": [leaf(5), leaf()]}
-
-
-def run(optimizer, params, grads):
-    """Returns the parameters after each step, as the library takes it."""
-
-    @jax.jit
-    def step(params, state, g):
-        updates, state = optimizer.update(g, state, params)
-        return optax.apply_updates(params, updates), state
-
-    state, path = optimizer.init(params), []
-    for g in grads:
-        params, state = step(params, state, g)
-        path.append(params)
-    return path
+CASES = oracles.every_case()
+every_case = pytest.mark.parametrize(
+    "case", CASES, ids=lambda c: f"{c.name}-{c.kwargs}"
+)
+    "case", CASES, ids=lambda c: f"{c.name}-{c.kwargs}"
+)
 
 
 @pytest.mark.parametrize("rate", [constant, dropping], ids=["constant", "dropping"])
-@pytest.mark.parametrize(("name", "kwargs"), CASES, ids=ids)
-def test_every_step_agrees_with_the_papers_algorithm(name, kwargs, rate):
+@every_case
+def test_every_step_agrees_with_the_papers_algorithm(case, rate):
     params = tree(0)
     grads = [tree(1 + t) for t in range(STEPS)]
     # A schedule of our own sees a traced step; the oracle sees a Python number.
-    lr = 0.05 if rate is constant else lambda t: 0.05 * 0.1 ** (t // 20)
-    ours = run(getattr(optax_lab, name)(lr, **kwargs), params, grads)
-    for path in (("w",), ("deep", 0), ("deep", 1)):
-        leaf = lambda tree, path=path: tree[path[0]][path[1]] if path[1:] else tree["w"]
-        theirs = getattr(oracles, name)(
-            leaf(params), [leaf(g) for g in grads], rate, **kwargs
-        )
-        close = {"rtol": 1e-12, "atol": 1e-12}
-        np.testing.assert_allclose([leaf(p) for p in ours], theirs, **close)
+    lr = RATE if rate is constant else lambda t: RATE * 0.1 ** (t // 20)
+    ours = run(optimizer_of(case, lr), params, grads)
+    assert_same_path(ours, by_the_paper(case, params, grads, rate), case.close)
 
 
-@pytest.mark.parametrize(("name", "kwargs"), CASES, ids=ids)
-def test_complex_parameters_follow_the_papers_algorithm_too(name, kwargs):
-    params = tree(0, complex_=True)["w"]
-    grads = [tree(1 + t, complex_=True)["w"] for t in range(STEPS)]
-    ours = run(getattr(optax_lab, name)(0.05, **kwargs), params, grads)
-    theirs = getattr(oracles, name)(params, grads, constant, **kwargs)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c.is_complex], ids=lambda c: f"{c.name}-{c.kwargs}"
+)
+def test_complex_parameters_follow_the_papers_algorithm_too(case):
+    params = tree(0, complex_=True)
+    grads = [tree(1 + t, complex_=True) for t in range(STEPS)]
+    ours = run(optimizer_of(case), params, grads)
+    assert_same_path(ours, by_the_paper(case, params, grads, constant), case.close)
 
 
-@pytest.mark.parametrize(("name", "kwargs"), SHARED)
-def test_where_optax_has_the_name_it_takes_the_same_steps(name, kwargs):
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c.optax], ids=lambda c: f"{c.name}-{c.kwargs}"
+)
+def test_where_optax_is_right_it_takes_the_same_steps(case):
     params = tree(0)
     grads = [tree(1 + t) for t in range(STEPS)]
-    ours = run(getattr(optax_lab, name)(0.05, **kwargs), params, grads)
-    with jax.numpy_dtype_promotion("standard"):
-        theirs = run(getattr(optax, name)(0.05, **kwargs), params, grads)
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11),
-        ours,
-        theirs,
-    )
+    ours = run(optimizer_of(case), params, grads)
+    make = in_optax(case.name) if case.optax is True else case.optax
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        theirs = run(make(RATE, **case.kwargs), params, grads)
+    assert_same_path(ours, theirs, max(case.close, 1e-11))
+
+
+def test_every_optimizer_has_a_case():
+    assert {case.name for case in CASES} >= set(table.OPTIMIZERS)
 
 
 def test_a_given_start_is_not_debiased_which_is_a_deviation_from_optax():
@@ -122,12 +84,10 @@ def test_a_given_start_is_not_debiased_which_is_a_deviation_from_optax():
     assert not np.allclose(a["w"], theirs["w"])
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in optimizers.OPTIMIZERS if hasattr(optax, n)]
-)
+@pytest.mark.parametrize("name", [n for n in table.OPTIMIZERS if in_optax(n)])
 def test_the_signature_is_optaxs_and_ours_adds_keywords_only(name):
     ours = inspect.signature(getattr(optax_lab, name)).parameters
-    theirs = inspect.signature(getattr(optax, name)).parameters
+    theirs = inspect.signature(in_optax(name)).parameters
     assert list(ours)[: len(theirs)] == list(theirs)
     for parameter in theirs.values():
         mine = ours[parameter.name]
@@ -178,7 +138,7 @@ def test_denominators_are_the_formulas_they_name():
 
 def test_a_rule_takes_another_denominator_in_the_place_of_its_own():
     # Keras' Adam: ε is added before the bias is corrected.
-    rule = adaptive.scale_by_adam(denominator=numerics.hat(1e-3))
+    rule = adam.scale_by_adam(denominator=numerics.hat(1e-3))
     g = jnp.array([0.5, -2.0])
     updates, _ = rule.update(g, rule.init(g))
     w = 1 - 0.999

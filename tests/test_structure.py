@@ -13,9 +13,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A room, and what of ours it may import besides itself.
 FLOORS = {
+    "lazy": set(),
     "precision": set(),
     "ewma": {"precision"},
-    "transforms": {"precision", "ewma"},
+    "transforms": {"lazy", "precision", "ewma"},
     "optimizers": {"transforms"},
     "problems": set(),
     "runs": set(),
@@ -112,9 +113,12 @@ def test_every_public_name_loads_without_flax_matplotlib_or_tensorboard():
 
 def test_the_public_names_are_all_there_and_every_optimizer_is_one():
     import optax_lab
+    from optax_lab import transforms
 
     assert set(optax_lab.__all__) == set(optax_lab._MODULES)
     assert set(optax_lab.OPTIMIZERS) <= set(optax_lab.__all__)
     assert set(dir(optax_lab)) == set(optax_lab.__all__)
+    assert set(transforms.__all__) == set(transforms._MODULES)
+    assert all(callable(getattr(transforms, name)) for name in transforms.__all__)
     with pytest.raises(AttributeError, match="no attribute 'adamm'"):
         _ = optax_lab.adamm

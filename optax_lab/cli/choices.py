@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import optax
 
-from optax_lab import optimizers
 from optax_lab.cli import expressions
 from optax_lab.cli.expressions import Call
+from optax_lab.optimizers import table
 from optax_lab.problems import surfaces
 
 _RATE = "learning_rate"
@@ -127,11 +127,11 @@ def _find_optimizer(name: str) -> Any:
     """Finds what a name stands for, here, in Optax or in a module of one's own."""
     if ":" in name:
         return _imported(*name.split(":"))
-    if name in optimizers.OPTIMIZERS:
-        return optimizers.OPTIMIZERS[name].make
+    if name in table.OPTIMIZERS:
+        return table.OPTIMIZERS[name].make
     if name.startswith("optax."):
         return _of_optax(name)
-    raise ValueError(_unknown("optimizer", name, optimizers.OPTIMIZERS))
+    raise ValueError(_unknown("optimizer", name, table.OPTIMIZERS))
 
 
 def _find_surface(name: str) -> Any:
@@ -186,7 +186,7 @@ def _takes(make: Any) -> str:
 def _default_rate(name: str, parameter: inspect.Parameter) -> dict[str, float]:
     """Spells out the rate that a function takes by default, or should take."""
     if parameter.default is parameter.empty:
-        entry = optimizers.OPTIMIZERS.get(re.split(r"[.:]", name)[-1])
+        entry = table.OPTIMIZERS.get(re.split(r"[.:]", name)[-1])
         return {_RATE: entry.learning_rate if entry else _USUAL_RATE}
     number = isinstance(parameter.default, int | float)
     return {_RATE: parameter.default} if number else {}

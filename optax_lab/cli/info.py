@@ -5,9 +5,9 @@ from typing import Any
 
 import jax
 
-from optax_lab import optimizers
 from optax_lab.cli import devices, manifest, output
 from optax_lab.cli.settings import Info
+from optax_lab.optimizers import table
 from optax_lab.problems import surfaces
 
 
@@ -22,7 +22,7 @@ def _optimizers() -> output.Table:
     rows = [
         {"name": name, "learning_rate": entry.learning_rate}
         | {"defaults": _defaults(entry.make)}
-        for name, entry in optimizers.OPTIMIZERS.items()
+        for name, entry in table.OPTIMIZERS.items()
     ]
     return _table("optimizers", "Optimizers", rows)
 

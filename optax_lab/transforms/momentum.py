@@ -5,8 +5,9 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
+from jaxtyping import PyTree
 
-from optax_lab import ewma
+from optax_lab import ewma, precision
 from optax_lab.transforms import numerics
 
 
@@ -75,3 +76,16 @@ def ema(
         return numerics.like(step, updates), optax.EmaState(count=count, ema=average)
 
     return optax.GradientTransformation(init_fn, update_fn)
+
+
+def look_ahead(mu: ewma.Ewma, updates: PyTree, decay: ArrayLike) -> PyTree:
+    """Returns βμₜ/wₜ₊₁ + (1 − β)gₜ/wₜ: Nesterov's direction for an average.
+
+    It is what the next step would read if its gradient were this one's.
+
+    Source: Dozat 2016, openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
+    """
+    after = ewma.update(mu._replace(average=None), None, decay)
+    pull = lambda m, g: decay * m / after.weight + (1 - decay) * g / mu.weight
+    blend = lambda m, g: m if g is None else precision.saturate(pull(m, g))
+    return precision.each(blend, mu.average, updates)

@@ -47,6 +47,11 @@ def like(tree: PyTree, updates: PyTree) -> PyTree:
     return jax.tree.map(cast, updates, tree, is_leaf=lambda x: x is None)
 
 
+def divide(numerator: PyTree, denominator: PyTree) -> PyTree:
+    """Returns the quotient of every leaf, float32 or wider; None stays None."""
+    return precision.each(lambda n, d: n / d, numerator, denominator)
+
+
 # --- Denominators: functions of the average of |g|², so that rules need no flags ------
 
 
@@ -124,6 +129,13 @@ def rounding_key(
     if rounding == "nearest" or not any(x.dtype == jnp.bfloat16 for x in leaves):
         return None
     return jax.random.fold_in(jax.random.key(number), count)
+
+
+def rounding_keys(
+    rounding: Rounding, count: Array, *averages: ewma.Ewma
+) -> list[PRNGKeyArray | None]:
+    """Returns a rounding key for each average of a rule, numbered in that order."""
+    return [rounding_key(rounding, count, n, a) for n, a in enumerate(averages)]
 
 
 def check_rounding(rounding: str) -> None:

@@ -1,12 +1,12 @@
-# The second moment: gradients divided by the root of the average of their squares.
+# Gradients divided by the root of the average of their squares.
 
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
-from jaxtyping import Array, Int, PyTree
-from optax import ScaleByAdamState, ScaleByRmsState, ScaleByRStdDevState
+from jaxtyping import Array, Int
+from optax import ScaleByRmsState, ScaleByRStdDevState
 
 from optax_lab import ewma, precision
 from optax_lab.transforms import numerics
@@ -72,9 +72,9 @@ def scale_by_rms(
 
     def update_fn(updates, state, params=None):
         del params
-        key = _key(rounding, state, 0, state.nu)
+        (key,) = _keys(rounding, state, state.nu)
         nu = ewma.update(state.nu, numerics.abs_sq(updates), decay, key=key)
-        step = _divide(updates, denominator(nu))
+        step = numerics.divide(updates, denominator(nu))
         return numerics.like(step, updates), _advance(state, nu=nu)
 
     return optax.GradientTransformation(init_fn, update_fn)
@@ -117,66 +117,11 @@ def scale_by_stddev(
 
     def update_fn(updates, state, params=None):
         del params
-        mu_key = _key(rounding, state, 0, state.mu)
-        nu_key = _key(rounding, state, 1, state.nu)
-        mu = ewma.update(state.mu, updates, decay, key=mu_key)
-        nu = ewma.update(state.nu, numerics.abs_sq(updates), decay, key=nu_key)
+        keys = _keys(rounding, state, state.mu, state.nu)
+        mu = ewma.update(state.mu, updates, decay, key=keys[0])
+        nu = ewma.update(state.nu, numerics.abs_sq(updates), decay, key=keys[1])
         variance = precision.each(centre, average(nu), numerics.abs_sq(average(mu)))
-        step = _divide(updates, denominator(nu._replace(average=variance)))
-        return numerics.like(step, updates), _advance(state, mu=mu, nu=nu)
-
-    return optax.GradientTransformation(init_fn, update_fn)
-
-
-def scale_by_adam(
-    b1: ArrayLike = 0.9,
-    b2: ArrayLike = 0.999,
-    eps: ArrayLike = 1e-8,
-    eps_root: ArrayLike = 0.0,
-    mu_dtype: Any = None,
-    *,
-    nesterov: bool = False,
-    nu_dtype: Any = None,
-    rounding: numerics.Rounding = "stochastic",
-    denominator: numerics.Denominator | None = None,
-) -> optax.GradientTransformation:
-    """Divides the average of gradients by the root of the average of their squares.
-
-    μₜ = μₜ₋₁ + (1 − β₁)(gₜ − μₜ₋₁),  νₜ = νₜ₋₁ + (1 − β₂)(|gₜ|² − νₜ₋₁), and the
-    update is μ̂ₜ / (√(ν̂ₜ + ε_root) + ε), where μ̂ₜ = μₜ/wₜ is read without its bias.
-
-    Args:
-      b1: β₁ in [0, 1).
-      b2: β₂ in [0, 1).
-      eps: ε, outside the root.
-      eps_root: ε_root, inside the root.
-      mu_dtype: what μ is stored in; the parameters' dtype when None.
-      nesterov: puts β₁μₜ/wₜ₊₁ + (1 − β₁)gₜ/wₜ in the place of μ̂ₜ.
-      nu_dtype: what ν is stored in; real and at least float32 when None.
-      rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
-      denominator: a function of ν that replaces √(ν̂ₜ + ε_root) + ε.
-
-    Sources: Kingma & Ba 2014, arXiv:1412.6980, algorithm 1; Dozat 2016,
-    openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ (nesterov, without its extra β₂).
-    """
-    ewma.check_decay("b1", b1)
-    ewma.check_decay("b2", b2)
-    numerics.check_rounding(rounding)
-    denominator = denominator or numerics.outside(eps, eps_root)
-
-    def init_fn(params):
-        mu = ewma.init(params, dtype=mu_dtype)
-        nu = ewma.init(params, dtype=numerics.statistic_dtype(nu_dtype))
-        return ScaleByAdamState(jnp.zeros([], jnp.int32), mu, nu)
-
-    def update_fn(updates, state, params=None):
-        del params
-        mu_key = _key(rounding, state, 0, state.mu)
-        nu_key = _key(rounding, state, 1, state.nu)
-        mu = ewma.update(state.mu, updates, b1, key=mu_key)
-        nu = ewma.update(state.nu, numerics.abs_sq(updates), b2, key=nu_key)
-        mean = _look_ahead(mu, updates, b1) if nesterov else ewma.read(mu)
-        step = _divide(mean, denominator(nu))
+        step = numerics.divide(updates, denominator(nu._replace(average=variance)))
         return numerics.like(step, updates), _advance(state, mu=mu, nu=nu)
 
     return optax.GradientTransformation(init_fn, update_fn)
@@ -190,23 +135,11 @@ def _rms_denominator(
     return place(eps, average=average)
 
 
-def _look_ahead(mu: ewma.Ewma, updates: PyTree, b1: ArrayLike) -> PyTree:
-    """Returns β₁μₜ/wₜ₊₁ + (1 − β₁)gₜ/wₜ, Adam's Nesterov direction."""
-    after = ewma.update(mu._replace(average=None), None, b1)
-    pull = lambda m, g: b1 * m / after.weight + (1 - b1) * g / mu.weight
-    blend = lambda m, g: m if g is None else precision.saturate(pull(m, g))
-    return precision.each(blend, mu.average, updates)
-
-
-def _divide(numerator: PyTree, denominator: PyTree) -> PyTree:
-    return precision.each(lambda n, d: n / d, numerator, denominator)
-
-
-def _key(rounding, state, number, average):
-    """Returns the average's rounding key; a rule that keeps no count needs none."""
+def _keys(rounding, state, *averages):
+    """Returns the averages' rounding keys; a rule that keeps no count needs none."""
     if "count" not in state._fields:
-        return None
-    return numerics.rounding_key(rounding, state.count, number, average)
+        return [None] * len(averages)
+    return numerics.rounding_keys(rounding, state.count, *averages)
 
 
 def _advance(state, **averages):

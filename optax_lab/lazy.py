@@ -1,0 +1,39 @@
+# Names that are loaded when they are first touched (PEP 562).
+
+import gc
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+
+def attach(
+    package: str, modules: dict[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Makes a package's `__getattr__` and `__dir__`.
+
+    Args:
+      package: the package's name.
+      modules: by public name, the module below the package that defines it, or is it.
+    """
+    kept: dict[str, Any] = {}
+
+    def getattr_(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if name not in kept:
+            module = _load(f"{package}.{modules[name]}")
+            kept[name] = module if name == modules[name] else getattr(module, name)
+        return kept[name]
+
+    return getattr_, lambda: sorted(modules)
+
+
+def _load(name: str) -> Any:
+    """Imports a module. What it makes stays, so no garbage is looked for meanwhile."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(name)
+    finally:
+        if collects:
+            gc.enable()

@@ -1,0 +1,1 @@
+"""Rules made whole: the named optimizers, a file per family, and the table of them."""

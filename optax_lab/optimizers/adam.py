@@ -1,0 +1,127 @@
+# The average of gradients over the root of that of their squares.
+# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
+# pyright: reportArgumentType=false
+
+from typing import Any
+
+import optax
+
+from optax_lab.optimizers import links
+from optax_lab.transforms import adam as rules
+from optax_lab.transforms import numerics
+from optax_lab.transforms.scheduling import Hyper, scheduled
+
+
+@scheduled
+def adam(
+    learning_rate: Hyper,
+    b1: Hyper = 0.9,
+    b2: Hyper = 0.999,
+    eps: Hyper = 1e-8,
+    eps_root: Hyper = 0.0,
+    mu_dtype: Any = None,
+    *,
+    nesterov: bool = False,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+) -> optax.GradientTransformationExtraArgs:
+    """Makes Adam: the average of gradients over the root of that of their squares.
+
+    μₜ = μₜ₋₁ + (1 − β₁)(gₜ − μₜ₋₁),  νₜ = νₜ₋₁ + (1 − β₂)(|gₜ|² − νₜ₋₁),
+    θₜ = θₜ₋₁ − η μ̂ₜ / (√(ν̂ₜ + ε_root) + ε), where a hat divides by the weight 1 − βᵗ.
+
+    Args:
+      learning_rate: η.
+      b1: β₁ in [0, 1).
+      b2: β₂ in [0, 1).
+      eps: ε, outside the root, as in the paper and in PyTorch.
+      eps_root: ε_root, inside the root.
+      mu_dtype: what μ is stored in; the parameters' dtype when None.
+      nesterov: Nesterov's direction in Dozat's form (`optax.nadam`).
+      nu_dtype: what ν is stored in; real and at least float32 when None.
+      rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
+
+    The signature and the defaults up to `nesterov` are Optax's.
+
+    >>> import jax, jax.numpy as jnp, optax, optax_lab
+    >>> f = lambda x: jnp.sum(x**2)
+    >>> x = jnp.array([1.0, -2.0])
+    >>> optimizer = optax_lab.adam(0.1)
+    >>> state = optimizer.init(x)
+    >>> for _ in range(3):
+    ...     updates, state = optimizer.update(jax.grad(f)(x), state, x)
+    ...     x = optax.apply_updates(x, updates)
+    ...     print(f"{f(x):.3f}")
+    4.420
+    3.881
+    3.384
+
+    Sources: Kingma & Ba 2014, arXiv:1412.6980; Dozat 2016,
+    openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
+    """
+    dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
+    return optax.chain(
+        rules.scale_by_adam(
+            b1, b2, eps, eps_root, mu_dtype, nesterov=nesterov, **dtypes
+        ),
+        links.learning_rate(learning_rate),
+    )
+
+
+@scheduled
+def adamw(
+    learning_rate: Hyper,
+    b1: Hyper = 0.9,
+    b2: Hyper = 0.999,
+    eps: Hyper = 1e-8,
+    eps_root: Hyper = 0.0,
+    mu_dtype: Any = None,
+    weight_decay: Hyper = 1e-4,
+    mask: Any = None,
+    *,
+    nesterov: bool = False,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+) -> optax.GradientTransformationExtraArgs:
+    """Makes AdamW: Adam with decoupled weight decay.
+
+    θₜ = θₜ₋₁ − η (uₜ + λθₜ₋₁), where uₜ = μ̂ₜ / (√(ν̂ₜ + ε_root) + ε) is Adam's step.
+
+    Args:
+      learning_rate: η; it multiplies the decay too, as in PyTorch.
+      b1: β₁ in [0, 1).
+      b2: β₂ in [0, 1).
+      eps: ε, outside the root.
+      eps_root: ε_root, inside the root.
+      mu_dtype: what μ is stored in; the parameters' dtype when None.
+      weight_decay: λ. Optax's default is 1e-4, PyTorch's 1e-2, Keras' 4e-3.
+      mask: the parameters that decay, as in `optax.masked`; all when None.
+      nesterov: Nesterov's direction in Dozat's form (`optax.nadamw`).
+      nu_dtype: what ν is stored in; real and at least float32 when None.
+      rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
+
+    The signature and the defaults up to `nesterov` are Optax's.
+
+    >>> import jax, jax.numpy as jnp, optax, optax_lab
+    >>> f = lambda x: jnp.sum(x**2)
+    >>> x = jnp.array([1.0, -2.0])
+    >>> optimizer = optax_lab.adamw(0.1, weight_decay=0.1)
+    >>> state = optimizer.init(x)
+    >>> for _ in range(3):
+    ...     updates, state = optimizer.update(jax.grad(f)(x), state, x)
+    ...     x = optax.apply_updates(x, updates)
+    ...     print(f"{f(x):.3f}")
+    4.326
+    3.713
+    3.160
+
+    Source: Loshchilov & Hutter 2017, arXiv:1711.05101.
+    """
+    dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
+    return optax.chain(
+        rules.scale_by_adam(
+            b1, b2, eps, eps_root, mu_dtype, nesterov=nesterov, **dtypes
+        ),
+        links.weight_decay(weight_decay, mask),
+        links.learning_rate(learning_rate),
+    )

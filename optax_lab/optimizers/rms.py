@@ -1,0 +1,78 @@
+# Gradients over the root of an average of their squares.
+# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
+# pyright: reportArgumentType=false
+
+from typing import Any
+
+import optax
+
+from optax_lab.optimizers import links
+from optax_lab.transforms import numerics, rms
+from optax_lab.transforms.scheduling import Hyper, scheduled
+
+
+@scheduled
+def rmsprop(
+    learning_rate: Hyper,
+    decay: Hyper = 0.9,
+    eps: Hyper = 1e-8,
+    initial_scale: Hyper = 0.0,
+    eps_in_sqrt: bool = True,
+    centered: bool = False,
+    momentum: Hyper | None = None,
+    nesterov: bool = False,
+    bias_correction: bool = False,
+    *,
+    mu_dtype: Any = None,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+) -> optax.GradientTransformationExtraArgs:
+    """Makes RMSProp: gradients divided by the root of the average of their squares.
+
+    νₜ = νₜ₋₁ + (1 − β)(|gₜ|² − νₜ₋₁),  θₜ = θₜ₋₁ − η gₜ/√(νₜ + ε), or over √νₜ + ε
+    when `eps_in_sqrt` is False, as in PyTorch. ν starts at 0 and keeps that bias, so
+    that the first step is 1/√(1 − β) times too long, unless `bias_correction`.
+
+    Args:
+      learning_rate: η.
+      decay: β in [0, 1).
+      eps: ε.
+      initial_scale: ν₀.
+      eps_in_sqrt: adds ε inside the root.
+      centered: subtracts |μₜ|² from νₜ, where μ is the average of g.
+      momentum: β of a heavy ball that sums the finished steps; None for none.
+      nesterov: lets that heavy ball look one step ahead.
+      bias_correction: reads the averages without their bias.
+      mu_dtype: what μ is stored in; the parameters' dtype when None.
+      nu_dtype: what ν is stored in; real and at least float32 when None.
+      rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
+
+    The signature and the defaults up to `bias_correction` are Optax's. Deviation: a
+    ν₀ other than 0 is never debiased.
+
+    >>> import jax, jax.numpy as jnp, optax, optax_lab
+    >>> f = lambda x: jnp.sum(x**2)
+    >>> x = jnp.array([1.0, -2.0])
+    >>> optimizer = optax_lab.rmsprop(0.1)
+    >>> state = optimizer.init(x)
+    >>> for _ in range(3):
+    ...     updates, state = optimizer.update(jax.grad(f)(x), state, x)
+    ...     x = optax.apply_updates(x, updates)
+    ...     print(f"{f(x):.3f}")
+    3.303
+    2.421
+    1.849
+
+    Sources: Hinton, "Overview of mini-batch gradient descent", lecture 6e, 2012;
+    Graves 2013, arXiv:1308.0850 (centered).
+    """
+    rule = rms.scale_by_rms
+    dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
+    if centered:
+        rule = rms.scale_by_stddev
+        dtypes |= {"mu_dtype": mu_dtype}
+    return optax.chain(
+        rule(decay, eps, initial_scale, eps_in_sqrt, bias_correction, **dtypes),
+        links.learning_rate(learning_rate),
+        links.heavy_ball(momentum, nesterov, None),
+    )
