@@ -30,8 +30,6 @@ CASES = oracles.every_case()
 every_case = pytest.mark.parametrize(
     "case", CASES, ids=lambda c: f"{c.name}-{c.kwargs}"
 )
-    "case", CASES, ids=lambda c: f"{c.name}-{c.kwargs}"
-)
 
 
 @pytest.mark.parametrize("rate", [constant, dropping], ids=["constant", "dropping"])
