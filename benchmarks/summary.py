@@ -42,9 +42,16 @@ def speed() -> list[Row]:
 
 
 def ratios() -> list[Row]:
-    """Lists the ratios of time against SciPy's kin and Optax's import."""
+    """Lists the share of the matmul rate, and ratios of time against SciPy and Optax."""
     smooth, imports = _read("ewma_smooth"), _read("import_time")
+    share = {k: 100 * v for k, v in _read("lab_roofline")["share"].items()}
     return [
+        (
+            "rate of trainings on all cores, in one float32 3000² product's",
+            "–",
+            f"{share['median']:.0f} % (quartiles {share['low']:.0f} to "
+            f"{share['high']:.0f})",
+        ),
         (
             "`smooth` of 10⁷ float32, time against "
             f"{smooth['fastest_peer']}, the fastest of SciPy, pandas, polars",
