@@ -42,7 +42,7 @@ def speed() -> list[Row]:
 
 
 def ratios() -> list[Row]:
-    """Lists the share of the matmul rate, and ratios of time against SciPy and Optax."""
+    """Lists the share of the matmul rate, and times against SciPy and Optax."""
     smooth, imports = _read("ewma_smooth"), _read("import_time")
     share = {k: 100 * v for k, v in _read("lab_roofline")["share"].items()}
     return [
