@@ -27,12 +27,12 @@ types: .venv/.tests
 
 .venv/.installed: .venv/.python pyproject.toml constraints.txt
 	@echo "installing optax_lab into .venv (a minute or two the first time)"
-	$(PIP) -e .
+	$(PIP) -e '.[tensorboard]'
 	@touch $@
 
 .venv/.tests: .venv/.installed
 	@echo "installing the test tools into .venv"
-	$(PIP) -e '.[tests]'
+	$(PIP) -e '.[tensorboard,tests]'
 	@touch $@
 
 clean:

@@ -272,7 +272,7 @@ def test_the_smoothing_figure_draws_the_samples_the_signal_and_every_curve():
     assert axes.get_ylabel() == "signal"
 
 
-def test_learning_curves_are_means_with_bands_and_training_is_dashed():
+def test_learning_curves_are_medians_with_bands_and_training_is_dashed():
     values = history(runs=4)
     figure = figures.learning_curves({"adam": values, "sgd": history(1)})
     loss, accuracy = figure.axes
@@ -282,15 +282,16 @@ def test_learning_curves_are_means_with_bands_and_training_is_dashed():
         train, test = (line for line in axes.lines if line.get_color() == BLUE)
         assert (train.get_linestyle(), test.get_linestyle()) == ("--", "-")
         for line, split in ((train, "train"), (test, "test")):
-            mean = values[f"{metric}/{split}"].mean(axis=0)
+            middle = np.median(values[f"{metric}/{split}"], axis=0)
             np.testing.assert_array_equal(line.get_xdata(), np.arange(1, 21))
-            np.testing.assert_allclose(line.get_ydata(), mean)
+            np.testing.assert_allclose(line.get_ydata(), middle)
         assert len(axes.collections) == 2  # no band for the single run
     band = loss.collections[0].get_paths()[0].vertices[:, 1]
-    spread = values["loss/train"].std(axis=0, ddof=1)
-    assert np.isclose(band.max(), (values["loss/train"].mean(axis=0) + spread).max())
+    low, high = np.quantile(values["loss/train"], (0.25, 0.75), axis=0)
+    assert np.isclose(band.min(), low.min())
+    assert np.isclose(band.max(), high.max())
     assert legend_of(figure) == ["adam", "sgd", "train", "test"]
-    assert loss.get_title() == "mean ± standard deviation of 4 runs"
+    assert loss.get_title() == "median and middle half of 4 runs"
 
 
 def test_runs_that_diverged_are_left_out_and_counted():
@@ -301,7 +302,9 @@ def test_runs_that_diverged_are_left_out_and_counted():
         "sgd: diverged at epoch 11",
     ]
     train = figure.axes[0].lines[0].get_ydata()
-    np.testing.assert_allclose(train[15], values["loss/train"][[0, 2, 4], 15].mean())
+    np.testing.assert_allclose(
+        train[15], np.median(values["loss/train"][[0, 2, 4], 15])
+    )
     (cross,) = (line for line in figure.axes[0].lines if line.get_marker() == "X")
     assert cross.get_color() == VERMILLION
     assert cross.get_xdata() == [10]

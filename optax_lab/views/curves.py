@@ -1,5 +1,6 @@
 # Curves over samples and over epochs.
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,9 +58,10 @@ def learning_curves(
 ) -> mpl_figure.Figure:
     """Draws every metric over the epochs, one panel for each.
 
-    Lines are means over runs, bands one standard deviation to each side. Training is
-    dashed, every other split solid. A run is left out where it is not finite, and the
-    legend says how many were. A loss has a logarithmic axis.
+    Lines are medians over runs, bands the middle half of them, which a logarithmic
+    axis can show (a mean less a deviation may be negative). Training is dashed, every
+    other split solid. A run is left out where it is not finite, and the legend says
+    how many were. A loss has a logarithmic axis.
 
     Args:
       histories: By label, then by tag (``loss/train``, ``accuracy/validation``, …),
@@ -122,31 +124,34 @@ def _draw_metric(
     for i, history in enumerate(runs.values()):
         for split, line in splits.items():
             if (values := history.get(f"{metric}/{split}")) is not None:
-                drawn.append((i, line, *_mean_and_spread(values)))
-    means = np.ma.concatenate([mean for *_, mean, _ in drawn]).compressed()
-    far = _FAR * np.median(np.abs(means)) if means.size else 0.0
-    for i, line, mean, spread in drawn:
-        seen = np.ma.masked_where(np.abs(mean) > (far or np.inf), mean)
-        _draw_series(axes, i, line, seen, spread)
+                drawn.append((i, line, *_quartiles(values)))
+    middles = np.ma.concatenate([middle for *_, middle, _ in drawn]).compressed()
+    far = _FAR * np.median(np.abs(middles)) if middles.size else 0.0
+    for i, line, low, middle, high in drawn:
+        seen = np.ma.masked_where(np.abs(middle) > (far or np.inf), middle)
+        _draw_series(axes, i, line, seen, (low, high))
     axes.set_ylabel(metric)
-    if metric == "loss" and means.size and means.min() > 0:
+    if metric == "loss" and middles.size and middles.min() > 0:
         axes.set_yscale("log", nonpositive="clip")
 
 
-def _mean_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    finite = np.ma.masked_outside(np.ma.masked_invalid(values), -_HUGE, _HUGE)
-    spread = finite.std(axis=0, ddof=1) if len(values) > 1 else None
-    return finite.mean(axis=0), spread
+def _quartiles(values: np.ndarray) -> list[np.ma.MaskedArray]:
+    """Returns the lower quartile, the median and the upper one of the finite values."""
+    finite = np.where(np.abs(values) <= _HUGE, values, np.nan)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        found = np.nanquantile(finite, (0.25, 0.5, 0.75), axis=0)
+    return [np.ma.masked_invalid(row) for row in found]
 
 
 def _draw_series(
-    axes: mpl_axes.Axes, i: int, line: Any, mean: np.ma.MaskedArray, spread: Any
+    axes: mpl_axes.Axes, i: int, line: Any, middle: np.ma.MaskedArray, band: tuple
 ) -> None:
-    """Draws a mean and its band, and a cross where it ends before its time."""
-    mark, epochs = style.mark(i), np.arange(1, len(mean) + 1)
+    """Draws a median and its band, and a cross where it ends before its time."""
+    mark, epochs = style.mark(i), np.arange(1, len(middle) + 1)
     training, every = line == style.LINES[1], max(1, len(epochs) // 6)
     axes.plot(
-        *(epochs, mean),
+        *(epochs, middle),
         color=mark.color,
         linestyle=line,
         linewidth=1.8 if training else 2.6,
@@ -155,17 +160,16 @@ def _draw_series(
         markersize=5 if training else 8,
         markeredgecolor="white",
     )
-    if spread is not None:
-        low, high = mean - spread, mean + spread
-        axes.fill_between(epochs, low, high, color=mark.color, alpha=0.18, lw=0)
-    last = np.flatnonzero(~np.ma.getmaskarray(mean))[-1:]
+    if np.ma.any(band[0] < band[1]):
+        axes.fill_between(epochs, *band, color=mark.color, alpha=0.18, lw=0)
+    last = np.flatnonzero(~np.ma.getmaskarray(middle))[-1:]
     if last.size and last[0] < len(epochs) - 1:
-        axes.plot(epochs[last], mean[last], "X", color=mark.color, ms=13, mec="black")
+        axes.plot(epochs[last], middle[last], "X", color=mark.color, ms=13, mec="black")
 
 
 def _count(runs: Mapping[str, Runs]) -> str:
     most = max(len(values) for history in runs.values() for values in history.values())
-    return f"mean ± standard deviation of {most} runs" if most > 1 else ""
+    return f"median and middle half of {most} runs" if most > 1 else ""
 
 
 def _text(label: str, history: Runs) -> str:
