@@ -35,6 +35,17 @@ def root(x: Array) -> Array:
     return jnp.sqrt(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
 
 
+def norm_sq(tree: PyTree) -> PyTree:
+    """Returns ‖x‖² of every leaf, as `abs_sq` of its elements: real and finite."""
+    return precision.each(lambda x: precision.saturate(jnp.sum(x)), abs_sq(tree))
+
+
+def norm(x: Array) -> Array:
+    """Returns ‖x‖ of one array. It is exactly 0 at 0, where its derivative is 0."""
+    total = norm_sq(x)
+    return jnp.where(total > 0, root(total), jnp.zeros_like(total))
+
+
 def like(tree: PyTree, updates: PyTree) -> PyTree:
     """Casts every leaf to the dtype of the same update; None where that is None.
 
@@ -118,21 +129,21 @@ def statistic_dtype(nu_dtype: Any = None) -> Callable[[Any], Any]:
 
 
 def rounding_key(
-    rounding: Rounding, count: Array, number: int, average: ewma.Ewma
+    rounding: Rounding, count: Array, number: int, average: PyTree
 ) -> PRNGKeyArray | None:
-    """Returns the key that rounds an average at this step, or None for to nearest.
+    """Returns the key that rounds an average or a sum, or None for to nearest.
 
     It is made from the step and the average's number in its rule, so no key lives in
     the state and a run repeats itself exactly.
     """
-    leaves = jax.tree.leaves(average.average)
+    leaves = jax.tree.leaves(average)
     if rounding == "nearest" or not any(x.dtype == jnp.bfloat16 for x in leaves):
         return None
     return jax.random.fold_in(jax.random.key(number), count)
 
 
 def rounding_keys(
-    rounding: Rounding, count: Array, *averages: ewma.Ewma
+    rounding: Rounding, count: Array, *averages: PyTree
 ) -> list[PRNGKeyArray | None]:
     """Returns a rounding key for each average of a rule, numbered in that order."""
     return [rounding_key(rounding, count, n, a) for n, a in enumerate(averages)]
