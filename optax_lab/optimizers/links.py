@@ -22,7 +22,10 @@ def heavy_ball(
 def weight_decay(
     rate: ArrayLike | None, mask: Any = None
 ) -> optax.GradientTransformation:
-    """Returns weight decay, or a link that does nothing where `rate` is None."""
-    if rate is None:
+    """Returns weight decay, or a link that does nothing where `rate` is None or 0.
+
+    Nothing is what a number 0 asks for, and then `params` are not needed.
+    """
+    if rate is None or (isinstance(rate, int | float) and rate == 0):
         return optax.identity()
     return scaling.add_decayed_weights(rate, mask)
