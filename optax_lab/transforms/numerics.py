@@ -30,9 +30,14 @@ def abs_sq(tree: PyTree) -> PyTree:
     return precision.each(square, tree)
 
 
+def floor(x: Array) -> Array:
+    """Returns max(x, tiny), the smallest normal number at least: 0 over it is 0."""
+    return jnp.maximum(x, jnp.finfo(x.dtype).tiny)
+
+
 def root(x: Array) -> Array:
     """Returns √max(x, tiny): its derivative is finite at 0, and 0 over it is 0."""
-    return jnp.sqrt(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
+    return jnp.sqrt(floor(x))
 
 
 def norm_sq(tree: PyTree) -> PyTree:
@@ -61,6 +66,15 @@ def like(tree: PyTree, updates: PyTree) -> PyTree:
 def divide(numerator: PyTree, denominator: PyTree) -> PyTree:
     """Returns the quotient of every leaf, float32 or wider; None stays None."""
     return precision.each(lambda n, d: n / d, numerator, denominator)
+
+
+def add(tree: PyTree, other: PyTree, factor: ArrayLike = 1.0) -> PyTree:
+    """Returns x + factor·y of every leaf, cut at the largest number; None stays None.
+
+    The sum of two finite numbers may be infinite, and then an average is NaN for ever.
+    """
+    total = lambda x, y: precision.saturate(x + factor * y)
+    return precision.each(total, tree, other)
 
 
 # --- Denominators: functions of the average of |g|², so that rules need no flags ------
@@ -163,6 +177,18 @@ def check_at_least_0(name: str, value: Any) -> None:
     """
     if isinstance(value, int | float) and not (value >= 0 and math.isfinite(value)):
         raise ValueError(f"{name} must be finite and at least 0, got {value}")
+
+
+def check_above_0(name: str, value: Any) -> None:
+    """Refuses a Python number that is not finite and above 0 with a ValueError."""
+    if isinstance(value, int | float) and not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be finite and above 0, got {value}")
+
+
+def check_params(params: Any, reader: str) -> None:
+    """Refuses params that are None with a ValueError that says who reads them."""
+    if params is None:
+        raise ValueError(f"{reader} needs params: update(grads, state, params)")
 
 
 def _is_complex(x: Array) -> bool:

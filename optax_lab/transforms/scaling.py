@@ -49,10 +49,21 @@ def add_decayed_weights(
     numerics.check_at_least_0("weight_decay", weight_decay)
 
     def decay(updates, params):
-        if params is None:
-            raise ValueError("weight_decay needs params: update(grads, state, params)")
+        numerics.check_params(params, "weight_decay")
         pull = lambda u, p: u + weight_decay * p
         return numerics.like(precision.each(pull, updates, params), updates)
 
     link = optax.stateless(decay)
     return link if mask is None else optax.masked(link, mask)
+
+
+def weight_decay(
+    rate: ArrayLike | None, mask: PyTree | Callable[..., Any] | None = None
+) -> optax.GradientTransformation:
+    """Returns weight decay, or a link that does nothing where `rate` is None or 0.
+
+    Nothing is what a number 0 asks for, and then `params` are not needed.
+    """
+    if rate is None or (isinstance(rate, int | float) and rate == 0):
+        return optax.identity()
+    return add_decayed_weights(rate, mask)
