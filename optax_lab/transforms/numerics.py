@@ -30,14 +30,14 @@ def abs_sq(tree: PyTree) -> PyTree:
     return precision.each(square, tree)
 
 
-def floor(x: Array) -> Array:
+def positive(x: Array) -> Array:
     """Returns max(x, tiny), the smallest normal number at least: 0 over it is 0."""
     return jnp.maximum(x, jnp.finfo(x.dtype).tiny)
 
 
 def root(x: Array) -> Array:
     """Returns √max(x, tiny): its derivative is finite at 0, and 0 over it is 0."""
-    return jnp.sqrt(floor(x))
+    return jnp.sqrt(positive(x))
 
 
 def norm_sq(tree: PyTree) -> PyTree:
