@@ -10,40 +10,124 @@ from optax_lab import lazy
 
 if TYPE_CHECKING:
     from optax_lab import ewma
-    from optax_lab.optimizers.adam import adam, adamw
+    from optax_lab.optimizers.adagrad import adagrad
+    from optax_lab.optimizers.adam import adam, adamw, nadam, nadamw
+    from optax_lab.optimizers.adan import adan, mars
+    from optax_lab.optimizers.belief import adabelief, yogi
+    from optax_lab.optimizers.factored import adafactor
+    from optax_lab.optimizers.iterates import schedule_free_adamw, schedule_free_sgd
+    from optax_lab.optimizers.layerwise import lamb, lars, novograd
+    from optax_lab.optimizers.maxima import adamax, adamaxw, amsgrad
+    from optax_lab.optimizers.mixing import ademamix, aggmo, qhadam, qhm
     from optax_lab.optimizers.momentum import momentum, sgd
-    from optax_lab.optimizers.rms import rmsprop
+    from optax_lab.optimizers.normalized import adopt, laprop
+    from optax_lab.optimizers.rectified import radam
+    from optax_lab.optimizers.rms import adadelta, rmsprop
+    from optax_lab.optimizers.sign import lion, signum
     from optax_lab.optimizers.table import OPTIMIZERS
     from optax_lab.problems.surfaces import SURFACES
     from optax_lab.runs.descent import descend
     from optax_lab.runs.training import train
+    from optax_lab.transforms.iterates import (
+        evaluation_params,
+        schedule_free,
+        schedule_free_eval_params,
+    )
+    from optax_lab.transforms.observing import observe
+    from optax_lab.transforms.parameters import lookahead, param_ema, with_param_ema
 
 __version__ = "0.1.0"
 
 _MODULES = {
     "OPTIMIZERS": "optimizers.table",
     "SURFACES": "problems.surfaces",
+    "adabelief": "optimizers.belief",
+    "adadelta": "optimizers.rms",
+    "adafactor": "optimizers.factored",
+    "adagrad": "optimizers.adagrad",
     "adam": "optimizers.adam",
+    "adamax": "optimizers.maxima",
+    "adamaxw": "optimizers.maxima",
     "adamw": "optimizers.adam",
+    "adan": "optimizers.adan",
+    "ademamix": "optimizers.mixing",
+    "adopt": "optimizers.normalized",
+    "aggmo": "optimizers.mixing",
+    "amsgrad": "optimizers.maxima",
     "descend": "runs.descent",
+    "evaluation_params": "transforms.iterates",
     "ewma": "ewma",
+    "lamb": "optimizers.layerwise",
+    "laprop": "optimizers.normalized",
+    "lars": "optimizers.layerwise",
+    "lion": "optimizers.sign",
+    "lookahead": "transforms.parameters",
+    "mars": "optimizers.adan",
     "momentum": "optimizers.momentum",
+    "nadam": "optimizers.adam",
+    "nadamw": "optimizers.adam",
+    "novograd": "optimizers.layerwise",
+    "observe": "transforms.observing",
+    "param_ema": "transforms.parameters",
+    "qhadam": "optimizers.mixing",
+    "qhm": "optimizers.mixing",
+    "radam": "optimizers.rectified",
     "rmsprop": "optimizers.rms",
+    "schedule_free": "transforms.iterates",
+    "schedule_free_adamw": "optimizers.iterates",
+    "schedule_free_eval_params": "transforms.iterates",
+    "schedule_free_sgd": "optimizers.iterates",
     "sgd": "optimizers.momentum",
+    "signum": "optimizers.sign",
     "train": "runs.training",
+    "with_param_ema": "transforms.parameters",
+    "yogi": "optimizers.belief",
 }
 
 __all__ = [
     "OPTIMIZERS",
     "SURFACES",
+    "adabelief",
+    "adadelta",
+    "adafactor",
+    "adagrad",
     "adam",
+    "adamax",
+    "adamaxw",
     "adamw",
+    "adan",
+    "ademamix",
+    "adopt",
+    "aggmo",
+    "amsgrad",
     "descend",
+    "evaluation_params",
     "ewma",
+    "lamb",
+    "laprop",
+    "lars",
+    "lion",
+    "lookahead",
+    "mars",
     "momentum",
+    "nadam",
+    "nadamw",
+    "novograd",
+    "observe",
+    "param_ema",
+    "qhadam",
+    "qhm",
+    "radam",
     "rmsprop",
+    "schedule_free",
+    "schedule_free_adamw",
+    "schedule_free_eval_params",
+    "schedule_free_sgd",
     "sgd",
+    "signum",
     "train",
+    "with_param_ema",
+    "yogi",
 ]
 
 

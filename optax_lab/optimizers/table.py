@@ -5,7 +5,22 @@ from typing import NamedTuple
 
 import optax
 
-from optax_lab.optimizers import adam, momentum, rms
+from optax_lab.optimizers import (
+    adagrad,
+    adam,
+    adan,
+    belief,
+    factored,
+    iterates,
+    layerwise,
+    maxima,
+    mixing,
+    momentum,
+    normalized,
+    rectified,
+    rms,
+    sign,
+)
 
 
 class Entry(NamedTuple):
@@ -23,6 +38,7 @@ class Entry(NamedTuple):
 
 
 _RATES = (1e-5, 1e1)  # wide enough for every optimizer, so that all share one axis
+_ADAM = {"learning_rate": _RATES, "b1": (0.5, 0.99), "b2": (0.9, 0.999)}
 
 OPTIMIZERS: dict[str, Entry] = {
     "sgd": Entry(
@@ -34,19 +50,71 @@ OPTIMIZERS: dict[str, Entry] = {
     "rmsprop": Entry(
         rms.rmsprop, 1e-3, {"learning_rate": _RATES, "decay": (0.9, 0.999)}
     ),
-    "adam": Entry(
-        adam.adam,
-        1e-3,
-        {"learning_rate": _RATES, "b1": (0.5, 0.99), "b2": (0.9, 0.999)},
+    "adagrad": Entry(
+        adagrad.adagrad,
+        0.05,
+        {"learning_rate": _RATES, "initial_accumulator_value": (1e-4, 1.0)},
     ),
-    "adamw": Entry(
-        adam.adamw,
-        1e-3,
+    "adadelta": Entry(
+        rms.adadelta,
+        1.0,
+        {"learning_rate": _RATES, "rho": (0.8, 0.999), "eps": (1e-8, 1e-2)},
+    ),
+    "adam": Entry(adam.adam, 1e-3, _ADAM),
+    "adamw": Entry(adam.adamw, 1e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
+    "nadam": Entry(adam.nadam, 1e-3, _ADAM),
+    "nadamw": Entry(adam.nadamw, 1e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
+    "amsgrad": Entry(maxima.amsgrad, 1e-3, _ADAM),
+    "adamax": Entry(maxima.adamax, 2e-3, _ADAM),
+    "adamaxw": Entry(maxima.adamaxw, 2e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
+    "radam": Entry(rectified.radam, 2e-3, _ADAM),
+    "adabelief": Entry(belief.adabelief, 1e-3, _ADAM | {"eps_root": (1e-16, 1e-6)}),
+    "yogi": Entry(belief.yogi, 1e-2, _ADAM | {"eps": (1e-8, 1e-1)}),
+    "lion": Entry(
+        sign.lion,
+        1e-4,
         {
             "learning_rate": _RATES,
             "b1": (0.5, 0.99),
             "b2": (0.9, 0.999),
-            "weight_decay": (1e-4, 1.0),
+            "weight_decay": (1e-3, 10.0),
         },
     ),
+    "signum": Entry(sign.signum, 1e-4, {"learning_rate": _RATES, "beta": (0.5, 0.99)}),
+    "lamb": Entry(layerwise.lamb, 1e-2, _ADAM | {"weight_decay": (1e-4, 1.0)}),
+    "lars": Entry(
+        layerwise.lars, 10.0, {"learning_rate": _RATES, "momentum": (0.5, 0.99)}
+    ),
+    "novograd": Entry(
+        layerwise.novograd,
+        1e-2,
+        {"learning_rate": _RATES, "b1": (0.5, 0.99), "b2": (0.1, 0.99)},
+    ),
+    "adafactor": Entry(
+        factored.adafactor, 1e-2, {"learning_rate": _RATES, "decay_rate": (0.5, 1.0)}
+    ),
+    "schedule_free_sgd": Entry(
+        iterates.schedule_free_sgd, 0.5, {"learning_rate": _RATES, "b1": (0.5, 0.99)}
+    ),
+    "schedule_free_adamw": Entry(
+        iterates.schedule_free_adamw, 2.5e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}
+    ),
+    "adan": Entry(adan.adan, 2e-3, _ADAM | {"b3": (0.9, 0.999)}),
+    "mars": Entry(adan.mars, 1e-3, _ADAM | {"gamma": (1e-3, 0.1)}),
+    "laprop": Entry(normalized.laprop, 1e-3, _ADAM),
+    "adopt": Entry(normalized.adopt, 1e-3, _ADAM | {"b2": (0.9, 0.9999)}),
+    "ademamix": Entry(
+        mixing.ademamix, 1e-3, _ADAM | {"b3": (0.99, 0.9999), "alpha": (0.5, 10.0)}
+    ),
+    "qhm": Entry(
+        mixing.qhm,
+        0.5,
+        {"learning_rate": _RATES, "decay": (0.9, 0.999), "nu": (0.3, 1.0)},
+    ),
+    "qhadam": Entry(
+        mixing.qhadam,
+        1e-3,
+        _ADAM | {"b1": (0.5, 0.999), "nu1": (0.3, 1.0), "nu2": (0.3, 1.0)},
+    ),
+    "aggmo": Entry(mixing.aggmo, 0.05, {"learning_rate": _RATES}),
 }

@@ -1,0 +1,183 @@
+# Averages of |g|² kept as two vectors, and what Adafactor puts around them.
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+from jaxtyping import Array
+from optax import FactoredState
+
+from optax_lab import ewma, precision
+from optax_lab.transforms import numerics
+
+Axes = tuple[int, int] | None  # of columns and of rows; None where nothing is factored
+
+
+def power_decay(step: ArrayLike, exponent: ArrayLike = 0.8) -> ArrayLike:
+    """Returns βₜ = 1 − t^(−c), where t is the step + 1, and 0 for steps before 0."""
+    return 1 - jnp.maximum(step + 1, 1) ** (-exponent)
+
+
+def scale_by_factored_rms(
+    factored: bool = True,
+    decay_rate: ArrayLike = 0.8,
+    step_offset: ArrayLike = 0,
+    min_dim_size_to_factor: int = 128,
+    epsilon: ArrayLike = 1e-30,
+    decay_rate_fn: Callable[[ArrayLike, ArrayLike], ArrayLike] = power_decay,
+    *,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+    denominator: numerics.Denominator | None = None,
+) -> optax.GradientTransformation:
+    """Divides gradients by the root of a factored average of their squares.
+
+    rₜ = rₜ₋₁ + (1 − βₜ)(row means of (|gₜ|² + ε) − rₜ₋₁), cₜ the same of the columns,
+    νₜ = rₜcₜ / mean rₜ, and the update is gₜ/√νₜ. With βₜ = 1 − t^(−c) the first step
+    forgets the start, so no bias is corrected.
+
+    Rows and columns are the two longest axes. Where one of them is shorter than
+    `min_dim_size_to_factor`, ν is the average of |g|² + ε itself.
+
+    Deviation from Optax: a `step_offset` ahead of the state's count makes it NaN there
+    for good (pull request #1791); here β is 0 until the offset is reached.
+
+    Args:
+      factored: False averages |g|² + ε itself for every tensor.
+      decay_rate: c.
+      step_offset: the count at which t is 1, where a fine-tuning begins.
+      min_dim_size_to_factor: how long both axes must be.
+      epsilon: ε.
+      decay_rate_fn: a function of (count − step_offset, c) that returns βₜ.
+      nu_dtype: what the averages are stored in; real and at least float32 when None.
+      rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
+      denominator: a function of ν that replaces √νₜ.
+
+    Source: Shazeer & Stern 2018, arXiv:1804.04235, algorithm 4 and section 7.2.
+    """
+    numerics.check_at_least_0("decay_rate", decay_rate)
+    numerics.check_at_least_0("min_dim_size_to_factor", min_dim_size_to_factor)
+    numerics.check_at_least_0("eps", epsilon)
+    numerics.check_rounding(rounding)
+    denominator = denominator or numerics.inside(0.0)
+    shortest = min_dim_size_to_factor if factored else math.inf
+
+    def take(part, tree):
+        return precision.each(lambda x: part(x, _axes(x.shape, shortest)), tree)
+
+    def init_fn(params):
+        dtype = numerics.statistic_dtype(nu_dtype)
+        shapes = [jax.eval_shape(lambda t, f=f: take(f, t), params) for f in _PARTS]
+        start = lambda shape: ewma.init(_filled(params, shape), dtype=dtype)
+        return FactoredState(jnp.zeros([], jnp.int32), *map(start, shapes))
+
+    def update_fn(updates, state, params=None):
+        del params
+        with jax.numpy_dtype_promotion("standard"):
+            step = jnp.asarray(state.count - step_offset, state.v.weight.dtype)
+            decay = decay_rate_fn(step, decay_rate)
+
+        squares = precision.each(lambda x: x + epsilon, numerics.abs_sq(updates))
+        keys = numerics.rounding_keys(rounding, state.count, *state[1:])
+        v_row = ewma.update(state.v_row, take(_rows, squares), decay, key=keys[0])
+        v_col = ewma.update(state.v_col, take(_columns, squares), decay, key=keys[1])
+        v = ewma.update(state.v, take(_rest, squares), decay, key=keys[2])
+
+        join = lambda x, *parts: _joined(_axes(x.shape, shortest), *parts)
+        parts = (ewma.raw(v_row), ewma.raw(v_col), ewma.raw(v))
+        nu = v._replace(average=precision.each(join, squares, *parts))
+        step = numerics.divide(updates, denominator(nu))
+        count = optax.safe_increment(state.count)
+        return numerics.like(step, updates), FactoredState(count, v_row, v_col, v)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def clip_by_block_rms(threshold: ArrayLike) -> optax.GradientTransformation:
+    """Shortens a tensor's update u to u / max(1, RMS(u)/d).
+
+    Args:
+      threshold: d, the greatest root mean square that a tensor of updates may have.
+
+    Source: Shazeer & Stern 2018, arXiv:1804.04235, section 6.
+    """
+    numerics.check_above_0("clipping_threshold", threshold)
+    clip = lambda u: u / jnp.maximum(_rms(u) / threshold, 1)
+    clips = lambda tree: numerics.like(precision.each(clip, tree), tree)
+    return optax.stateless(lambda updates, params: clips(updates))
+
+
+def scale_by_param_block_rms(
+    min_scale: ArrayLike = 1e-3,
+) -> optax.GradientTransformation:
+    """Multiplies a tensor's update by max(ε₂, RMS(θ)), the tensor's own size.
+
+    Args:
+      min_scale: ε₂.
+
+    Source: Shazeer & Stern 2018, arXiv:1804.04235, section 8.
+
+    Raises:
+      ValueError: if `update` is called without `params`.
+    """
+    numerics.check_at_least_0("min_scale", min_scale)
+    scale = lambda u, p: u * jnp.maximum(_rms(p), min_scale)
+
+    def update_fn(updates, params):
+        numerics.check_params(params, "multiply_by_parameter_scale")
+        return numerics.like(precision.each(scale, updates, params), updates)
+
+    return optax.stateless(update_fn)
+
+
+# --- A tensor and its factors ---------------------------------------------------------
+
+
+def _axes(shape: tuple[int, ...], shortest: int | float) -> Axes:
+    """Returns the second longest axis and the longest, if they are long enough."""
+    by_length = sorted(range(len(shape)), key=shape.__getitem__)[-2:]
+    if len(by_length) < 2 or shape[by_length[0]] < shortest:
+        return None
+    return by_length[0], by_length[1]
+
+
+def _rows(x: Array, axes: Axes) -> Array | None:
+    return None if axes is None else _mean(x, axes[1])
+
+
+def _columns(x: Array, axes: Axes) -> Array | None:
+    return None if axes is None else _mean(x, axes[0])
+
+
+def _rest(x: Array, axes: Axes) -> Array | None:
+    return x if axes is None else None
+
+
+_PARTS = (_rows, _columns, _rest)
+
+
+def _joined(axes: Axes, row: Array, column: Array, rest: Array) -> Array:
+    """Returns the tensor of rank 1 with these means, or what was not factored."""
+    if axes is None:
+        return rest
+    row, column = jnp.expand_dims(row, axes[1]), jnp.expand_dims(column, axes[0])
+    mean = jnp.expand_dims(_mean(row, axes[0]), axes[0])
+    return row / numerics.positive(mean) * column
+
+
+def _filled(params, shapes):
+    """Puts one number where nothing is kept: a None would break `tree.map_params`."""
+    fill = lambda p, s: jax.ShapeDtypeStruct((1,), p.dtype) if s is None else s
+    return jax.tree.map(fill, params, shapes)
+
+
+def _mean(x: Array, axis: int) -> Array:
+    return precision.saturate(jnp.mean(x, axis=axis))  # its sum may be infinite
+
+
+def _rms(x: Array) -> Array:
+    return numerics.norm(x) / math.sqrt(x.size)
