@@ -27,7 +27,8 @@ def tree(seed, complex_=False):
 
 
 def optimizer_of(case, rate=RATE):
-    return getattr(optax_lab, case.name)(rate, **case.kwargs)
+    make = case.make or getattr(optax_lab, case.name)
+    return make(rate, **case.kwargs)
 
 
 def run(optimizer, params, grads):

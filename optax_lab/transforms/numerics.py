@@ -185,6 +185,12 @@ def check_above_0(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be finite and above 0, got {value}")
 
 
+def check_share(name: str, value: Any) -> None:
+    """Refuses a Python number outside (0, 1] with a ValueError."""
+    if isinstance(value, int | float) and not 0 < value <= 1:
+        raise ValueError(f"{name} must lie in (0, 1], got {value}")
+
+
 def check_params(params: Any, reader: str) -> None:
     """Refuses params that are None with a ValueError that says who reads them."""
     if params is None:

@@ -24,6 +24,8 @@ class Case(NamedTuple):
       close: the tolerance, relative and absolute, in float64.
       is_complex: whether complex parameters are taken, which follow the oracle too.
       whole: whether the oracle takes all leaves at once.
+      make: (rate, **kwargs) → the optimizer, where it is not what `name` makes of them:
+        for wrappers, and for optimizers that need more than gradients.
     """
 
     name: str
@@ -33,6 +35,17 @@ class Case(NamedTuple):
     close: float = 1e-12
     is_complex: bool = True
     whole: bool = False
+    make: Callable | None = None
+
+
+class Line(NamedTuple):
+    """A schedule whose repr, unlike a function's, is the same in every process."""
+
+    start: float
+    slope: float
+
+    def __call__(self, step):
+        return self.start + self.slope * step
 
 
 def families() -> dict[str, list[Case]]:

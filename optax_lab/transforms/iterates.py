@@ -1,0 +1,208 @@
+# Averages of parameters: optimizers that step at one point and are judged at another.
+# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
+# pyright: reportArgumentType=false
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+from jaxtyping import Array, PyTree
+from optax.contrib import ScheduleFreeState
+
+from optax_lab import ewma, precision
+from optax_lab.transforms import numerics, parameters
+from optax_lab.transforms.scheduling import Hyper, scheduled
+
+
+@scheduled
+def schedule_free(
+    base_optimizer: optax.GradientTransformation,
+    learning_rate: Hyper,
+    b1: Hyper = 0.9,
+    weight_lr_power: Hyper = 2.0,
+    state_dtype: Any = None,
+    *,
+    warmup_steps: int | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Puts an average of the iterates in the place of a schedule.
+
+    zₜ = zₜ₋₁ + uₜ,  xₜ = xₜ₋₁ + cₜ(zₜ − xₜ₋₁),  yₜ = (1 − β₁)zₜ + β₁xₜ, where uₜ is the
+    base optimizer's step from the gradient at yₜ₋₁, cₜ = wₜ/(w₁ + … + wₜ) and wₜ is the
+    largest learning rate so far to a power. The parameters are y. Judge the network at
+    the average x: `evaluation_params(state, params)`.
+
+    Deviation from Optax: the weight wₜ is that of the learning rate the base optimizer
+    steps with. Optax takes the schedule's next value for it (its pull request 1744).
+
+    Args:
+      base_optimizer: any transformation, best one without momentum.
+      learning_rate: the base optimizer's, which weighs its steps; number or schedule.
+      b1: β₁ in (0, 1], how far y lies from z toward x.
+      weight_lr_power: the power of the learning rate that is a step's weight.
+      state_dtype: what z is stored in; the parameters' dtype when None. 16 bits lose
+        small steps, and x is read from the difference of y and z.
+      warmup_steps: multiplies the base optimizer's step t, and the learning rate in its
+        weight, by min(1, t/warmup_steps), t from 1. None for none.
+
+    The signature and the defaults up to `state_dtype` are Optax's.
+
+    >>> import jax, jax.numpy as jnp, optax, optax_lab
+    >>> f = lambda x: jnp.sum(x**2)
+    >>> y = jnp.array([1.0, -2.0])
+    >>> optimizer = optax_lab.schedule_free(optax_lab.sgd(0.3), 0.3)
+    >>> state = optimizer.init(y)
+    >>> for _ in range(3):
+    ...     updates, state = optimizer.update(jax.grad(f)(y), state, y)
+    ...     y = optax.apply_updates(y, updates)
+    ...     print(f"{f(optax_lab.evaluation_params(state, y)):.3f}")
+    0.800
+    0.392
+    0.174
+
+    Source: Defazio et al. 2024, arXiv:2405.15682, equations 7 to 9.
+
+    Raises:
+      ValueError: if `b1`, `weight_lr_power` or `warmup_steps` is a number out of range,
+        or if `update` is called without `params`.
+    """
+    ewma.check_decay("b1", b1)
+    numerics.check_above_0("b1", b1)  # x is (y − z)/β₁ away from z
+    numerics.check_at_least_0("weight_lr_power", weight_lr_power)
+    if isinstance(warmup_steps, int) and warmup_steps < 1:
+        raise ValueError(f"warmup_steps must be at least 1, got {warmup_steps}")
+    base_optimizer = optax.with_extra_args_support(base_optimizer)
+
+    def init_fn(params):
+        z = parameters.start(params, dtype=state_dtype)
+        zero, base = jnp.zeros_like(z.weight), base_optimizer.init(params)
+        share, count = jnp.full_like(zero, b1), jnp.ones([], jnp.int32)
+        return ScheduleFreeState(share, zero, count, zero, base, z.average)
+
+    def update_fn(updates, state, params=None, **extra_args):
+        numerics.check_params(params, "schedule_free")
+        steps, base = base_optimizer.update(
+            updates, state.base_optimizer_state, params, **extra_args
+        )
+        ramp = _ramp(state, warmup_steps)
+        steps = precision.each(lambda u: ramp * u, steps)
+        after = _weighed(state, ramp, learning_rate, weight_lr_power)
+        # Seen from z, everything is exactly 0 as long as nothing moves.
+        gap = _gap(state, params)
+        x = ewma.Ewma(gap, jnp.ones_like(state.b1))
+        x = ewma.update(x, steps, _kept(state.weight_sum, after.weight_sum))
+        y = ewma.update(x, steps, b1)
+        moves = precision.each(lambda y, g: y - state.b1 * g, y.average, gap)
+        after = after._replace(
+            b1=jnp.full_like(state.b1, b1),
+            base_optimizer_state=base,
+            z=parameters.moved(state.z, steps),
+        )
+        return numerics.like(moves, updates), after
+
+    return optax.GradientTransformationExtraArgs(init_fn, update_fn)
+
+
+def schedule_free_eval_params(state: PyTree, params: PyTree) -> PyTree:
+    """Returns the average x of a schedule-free optimizer, at which it is judged.
+
+    Args:
+      state: the state of a schedule-free optimizer, or of what is built around it.
+      params: the parameters, y.
+
+    Raises:
+      ValueError: if there is no such state in `state`.
+    """
+    if not parameters.instances(state, ScheduleFreeState):
+        raise ValueError("state must hold a ScheduleFreeState, and does not")
+    return evaluation_params(state, params)
+
+
+def evaluation_params(state: PyTree, params: PyTree) -> PyTree:
+    """Returns where an optimizer's parameters are judged, which its state says.
+
+    That is x for schedule-free optimizers, the slow weights for lookahead, and `params`
+    for all others. States may lie in chains, masks and any other wrapper.
+
+    Args:
+      state: any optimizer's state.
+      params: the parameters that it steps at.
+
+    Returns:
+      A tree like `params`, in its dtypes.
+    """
+    for found in parameters.instances(state, tuple(_JUDGED)):
+        params = _JUDGED[type(found)](found, params)
+    return params
+
+
+def _ramp(state: ScheduleFreeState, warmup_steps: ArrayLike | None) -> ArrayLike:
+    """Returns min(1, t/warmup_steps), the share of a step that the warm-up lets by."""
+    if warmup_steps is None:
+        return 1.0
+    share = lambda t, steps: jnp.minimum(t / steps, 1)
+    return precision.each(share, state.step_count.astype(state.b1.dtype), warmup_steps)
+
+
+def _weighed(
+    state: ScheduleFreeState,
+    ramp: ArrayLike,
+    learning_rate: ArrayLike,
+    power: ArrayLike,
+) -> ScheduleFreeState:
+    """Counts a step, and adds its weight to those before it."""
+    grow = lambda m, lr: jnp.maximum(m, ramp * lr)
+    largest = precision.each(grow, state.max_lr, learning_rate)
+    weight = precision.each(jnp.power, largest, power)
+    return state._replace(
+        weight_sum=ewma.accumulate(state.weight_sum, weight, 1.0),
+        step_count=optax.safe_increment(state.step_count),
+        max_lr=precision.store(largest, state.max_lr),
+    )
+
+
+def _kept(before: Array, after: Array) -> Array:
+    """Returns 1 − cₜ, the decay of x: all of x stays while nothing has weight."""
+    return jnp.where(after > 0, before / numerics.positive(after), jnp.ones_like(after))
+
+
+def _gap(state: ScheduleFreeState, params: PyTree) -> PyTree:
+    """Returns x − z, with the β₁ that made y of them."""
+    apart = lambda z, y: precision.saturate((y - z) / state.b1)
+    return precision.each(apart, state.z, params)
+
+
+# --- Where an optimizer is judged, by the class of its state --------------------------
+
+
+def _average_iterate(state: ScheduleFreeState, params: PyTree) -> PyTree:
+    y = _shown(state.z, params)
+    x = precision.each(lambda z, gap: z + gap, state.z, _gap(state, y))
+    return _in_place(x, params)
+
+
+def _slow_weights(state: parameters.LookaheadState, params: PyTree) -> PyTree:
+    return _in_place(state.slow.average, params)
+
+
+def _shown(tree: PyTree, params: PyTree) -> PyTree:
+    """Hides the parameters that `optax.masked` hides in the tree."""
+    hide = lambda x, p: x if _is_hidden(x) else p
+    return jax.tree.map(hide, tree, params, is_leaf=_is_hidden)
+
+
+def _in_place(tree: PyTree, params: PyTree) -> PyTree:
+    """Casts a tree as the parameters are, and puts these where it hides something."""
+    put = lambda x, p: p if _is_hidden(x) else numerics.like(x, p)
+    return jax.tree.map(put, tree, params, is_leaf=_is_hidden)
+
+
+def _is_hidden(x: Any) -> bool:
+    return isinstance(x, optax.MaskedNode)
+
+
+_JUDGED = {
+    ScheduleFreeState: _average_iterate,
+    parameters.LookaheadState: _slow_weights,
+}
