@@ -49,6 +49,9 @@ def lion(
     ...     updates, state = optimizer.update(jax.grad(f)(x), state, x)
     ...     x = optax.apply_updates(x, updates)
     ...     print(f"{f(x):.3f}")
+    4.419
+    3.878
+    3.378
 
     Source: Chen et al. 2023, arXiv:2302.06675, algorithm 2.
     """
@@ -90,6 +93,9 @@ def signum(
     ...     updates, state = optimizer.update(jax.grad(f)(x), state, x)
     ...     x = optax.apply_updates(x, updates)
     ...     print(f"{f(x):.3f}")
+    4.420
+    3.880
+    3.380
 
     Source: Bernstein et al. 2018, arXiv:1802.04434, algorithm 2.
     """

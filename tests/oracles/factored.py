@@ -20,6 +20,7 @@ def adafactor(
     multiply_by_parameter_scale=True,
     clipping_threshold=1.0,
     momentum=None,
+    dtype_momentum=None,
     weight_decay_rate=None,
     eps=1e-30,
     factored=True,
@@ -68,6 +69,6 @@ CASES = [
         {"min_dim_size_to_factor": 2, "clipping_threshold": 0.4},
         {"min_dim_size_to_factor": 2, "clipping_threshold": None, "decay_offset": -3},
         {"decay_offset": 4, "multiply_by_parameter_scale": False},
-        {"momentum": 0.6, "weight_decay_rate": 0.1},
+        {"momentum": 0.6, "dtype_momentum": "float64", "weight_decay_rate": 0.1},
     )
 ]
