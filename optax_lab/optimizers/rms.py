@@ -76,3 +76,55 @@ def rmsprop(
         links.learning_rate(learning_rate),
         links.heavy_ball(momentum, nesterov, None),
     )
+
+
+@scheduled
+def adadelta(
+    learning_rate: Hyper | None = None,
+    rho: Hyper = 0.9,
+    eps: Hyper = 1e-6,
+    weight_decay: Hyper = 0.0,
+    weight_decay_mask: Any = None,
+    *,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+) -> optax.GradientTransformationExtraArgs:
+    """Makes Adadelta: gradients given the size of the steps before them.
+
+    θₜ = θₜ₋₁ − η xₜ,  xₜ = √(Eₜ₋₁[x] + ε) gₜ/√(Eₜ[g] + ε), where an average of squares
+    is Eₜ[y] = Eₜ₋₁[y] + (1 − ρ)(|yₜ|² − Eₜ₋₁[y]). The step has the unit of θ, so that
+    the paper needs no η.
+
+    Args:
+      learning_rate: η; None for the paper's 1.
+      rho: ρ in [0, 1). Keras' default is .95, as in the paper's experiments.
+      eps: ε, inside both roots; √ε is the size of the first steps.
+      weight_decay: λ; λθ is added to the gradient and goes into the averages.
+      weight_decay_mask: the parameters that decay, as in `optax.masked`.
+      nu_dtype: what the averages are stored in; real and at least float32 when None.
+      rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
+
+    The signature and the defaults up to `weight_decay_mask` are Optax's. Deviation:
+    Optax leaves the sign of the step as it is when `learning_rate` is None, its
+    default, and climbs.
+
+    >>> import jax, jax.numpy as jnp, optax, optax_lab
+    >>> f = lambda x: jnp.sum(x**2)
+    >>> x = jnp.array([1.0, -2.0])
+    >>> optimizer = optax_lab.adadelta(eps=1e-2)
+    >>> state = optimizer.init(x)
+    >>> for _ in range(3):
+    ...     updates, state = optimizer.update(jax.grad(f)(x), state, x)
+    ...     x = optax.apply_updates(x, updates)
+    ...     print(f"{f(x):.3f}")
+    3.311
+    2.113
+    1.330
+
+    Source: Zeiler 2012, arXiv:1212.5701.
+    """
+    return optax.chain(
+        links.weight_decay(weight_decay, weight_decay_mask),
+        rms.scale_by_adadelta(rho, eps, nu_dtype=nu_dtype, rounding=rounding),
+        links.learning_rate(1.0 if learning_rate is None else learning_rate),
+    )

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Int
-from optax import ScaleByRmsState, ScaleByRStdDevState
+from optax import ScaleByAdaDeltaState, ScaleByRmsState, ScaleByRStdDevState
 
 from optax_lab import ewma, precision
 from optax_lab.transforms import numerics
@@ -25,6 +25,14 @@ class ScaleByRStdDevWithCountState(NamedTuple):
     count: Int[Array, ""]
     mu: ewma.Ewma
     nu: ewma.Ewma
+
+
+class ScaleByAdaDeltaWithCountState(NamedTuple):
+    """Optax's `ScaleByAdaDeltaState` with a step count, which rounding needs."""
+
+    count: Int[Array, ""]
+    e_g: ewma.Ewma
+    e_x: ewma.Ewma
 
 
 def scale_by_rms(
@@ -123,6 +131,52 @@ def scale_by_stddev(
         variance = precision.each(centre, average(nu), numerics.abs_sq(average(mu)))
         step = numerics.divide(updates, denominator(nu._replace(average=variance)))
         return numerics.like(step, updates), _advance(state, mu=mu, nu=nu)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def scale_by_adadelta(
+    rho: ArrayLike = 0.9,
+    eps: ArrayLike = 1e-6,
+    *,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+    denominator: numerics.Denominator | None = None,
+) -> optax.GradientTransformation:
+    """Gives gradients the size of the updates before them.
+
+    With xₜ for the update, Eₜ[y] = Eₜ₋₁[y] + (1 − ρ)(|yₜ|² − Eₜ₋₁[y]), and
+    xₜ = √(Eₜ₋₁[x] + ε) gₜ / √(Eₜ[g] + ε): it has the unit of the parameters.
+
+    Args:
+      rho: ρ in [0, 1).
+      eps: ε, inside both roots; √ε is the size of the first updates.
+      nu_dtype: what both averages are stored in; real and at least float32 when None.
+      rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
+      denominator: a function of E[g] that replaces √(Eₜ[g] + ε).
+
+    Source: Zeiler 2012, arXiv:1212.5701, algorithm 1.
+    """
+    ewma.check_decay("rho", rho)
+    numerics.check_rounding(rounding)
+    size = numerics.inside(eps)
+    denominator = denominator or size
+
+    def init_fn(params):
+        average = lambda: ewma.init(params, dtype=numerics.statistic_dtype(nu_dtype))
+        if nu_dtype is None:
+            return ScaleByAdaDeltaState(average(), average())
+        count = jnp.zeros([], jnp.int32)
+        return ScaleByAdaDeltaWithCountState(count, average(), average())
+
+    def update_fn(updates, state, params=None):
+        del params
+        keys = _keys(rounding, state, state.e_g, state.e_x)
+        e_g = ewma.update(state.e_g, numerics.abs_sq(updates), rho, key=keys[0])
+        unit = numerics.divide(updates, denominator(e_g))
+        step = precision.each(lambda u, s: u * s, unit, size(state.e_x))
+        e_x = ewma.update(state.e_x, numerics.abs_sq(step), rho, key=keys[1])
+        return numerics.like(step, updates), _advance(state, e_g=e_g, e_x=e_x)
 
     return optax.GradientTransformation(init_fn, update_fn)
 

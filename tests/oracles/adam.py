@@ -38,6 +38,16 @@ def adamw(theta, grads, lr, weight_decay=1e-4, **kwargs):
     return adam(theta, grads, lr, weight_decay=weight_decay, **kwargs)
 
 
+def nadam(theta, grads, lr, **kwargs):
+    """Dozat 2016, with the same β₁ in every step."""
+    return adam(theta, grads, lr, **({"nesterov": True} | kwargs))
+
+
+def nadamw(theta, grads, lr, **kwargs):
+    """Dozat 2016 with the decay of Loshchilov & Hutter 2017."""
+    return adamw(theta, grads, lr, **({"nesterov": True} | kwargs))
+
+
 CASES = [
     Case("adam", {}, adam, True),
     Case("adam", {"b1": 0.5, "b2": 0.9, "eps": 1e-3}, adam, True),
@@ -45,4 +55,11 @@ CASES = [
     Case("adam", {"nesterov": True}, adam, True),
     Case("adamw", {}, adamw, True),
     Case("adamw", {"weight_decay": 0.1, "nesterov": True}, adamw, True),
+    Case("adamw", {"b1": 0.6, "b2": 0.8, "eps": 0.1, "eps_root": 0.1}, adamw, True),
+    Case("nadam", {}, nadam, True),
+    Case("nadam", {"b1": 0.5, "b2": 0.9, "eps": 0.1, "eps_root": 0.1}, nadam, True),
+    Case("nadam", {"b1": 0.8, "nesterov": False}, nadam, True),
+    Case("nadamw", {}, nadamw, True),
+    Case("nadamw", {"b1": 0.5, "b2": 0.7, "weight_decay": 0.1}, nadamw, True),
+    Case("nadamw", {"eps": 0.1, "eps_root": 0.1, "nesterov": False}, nadamw, True),
 ]

@@ -39,6 +39,20 @@ def rmsprop(
     return path
 
 
+def adadelta(theta, grads, lr, rho=0.9, eps=1e-6, weight_decay=0.0):
+    """Zeiler 2012, algorithm 1, with λθ in the gradient (L2) and a rate."""
+    path = []
+    squares, lengths = np.zeros(theta.shape), np.zeros(theta.shape)
+    for t, g in enumerate(grads):
+        g = g + weight_decay * theta
+        squares = rho * squares + (1 - rho) * np.abs(g) ** 2
+        step = -np.sqrt(lengths + eps) / np.sqrt(squares + eps) * g
+        lengths = rho * lengths + (1 - rho) * np.abs(step) ** 2
+        theta = theta + lr(t) * step
+        path.append(theta)
+    return path
+
+
 CASES = [
     Case("rmsprop", kwargs, rmsprop, True)
     for kwargs in (
@@ -52,5 +66,12 @@ CASES = [
         {"momentum": 0.9},
         {"momentum": 0.9, "nesterov": True},
         {"bias_correction": True},
+    )
+] + [
+    Case("adadelta", kwargs, adadelta, True)
+    for kwargs in (
+        {},
+        {"rho": 0.5, "eps": 0.1},
+        {"eps": 1e-2, "weight_decay": 0.1},
     )
 ]
