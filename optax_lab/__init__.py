@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from optax_lab.transforms.observing import observe
     from optax_lab.transforms.parameters import lookahead, param_ema, with_param_ema
+    from optax_lab.transforms.wrappers import cautious, grams, grokfast
 
 __version__ = "0.1.0"
 
@@ -54,9 +55,12 @@ _MODULES = {
     "adopt": "optimizers.normalized",
     "aggmo": "optimizers.mixing",
     "amsgrad": "optimizers.maxima",
+    "cautious": "transforms.wrappers",
     "descend": "runs.descent",
     "evaluation_params": "transforms.iterates",
     "ewma": "ewma",
+    "grams": "transforms.wrappers",
+    "grokfast": "transforms.wrappers",
     "lamb": "optimizers.layerwise",
     "laprop": "optimizers.normalized",
     "lars": "optimizers.layerwise",
@@ -100,9 +104,12 @@ __all__ = [
     "adopt",
     "aggmo",
     "amsgrad",
+    "cautious",
     "descend",
     "evaluation_params",
     "ewma",
+    "grams",
+    "grokfast",
     "lamb",
     "laprop",
     "lars",

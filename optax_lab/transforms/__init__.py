@@ -39,12 +39,16 @@ if TYPE_CHECKING:
     )
     from optax_lab.transforms.scaling import add_decayed_weights, scale_by_learning_rate
     from optax_lab.transforms.sign import scale_by_lion, scale_by_sign
+    from optax_lab.transforms.wrappers import cautious, grams, grokfast
 
 _MODULES = {
     "add_decayed_weights": "scaling",
+    "cautious": "wrappers",
     "clip_by_block_rms": "factored",
     "ema": "momentum",
     "evaluation_params": "iterates",
+    "grams": "wrappers",
+    "grokfast": "wrappers",
     "lookahead": "parameters",
     "observe": "observing",
     "param_ema": "parameters",
@@ -81,9 +85,12 @@ _MODULES = {
 
 __all__ = [
     "add_decayed_weights",
+    "cautious",
     "clip_by_block_rms",
     "ema",
     "evaluation_params",
+    "grams",
+    "grokfast",
     "lookahead",
     "observe",
     "param_ema",

@@ -1,0 +1,241 @@
+# Several averages of gradients at once, or an average mixed with the gradient itself.
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+from jaxtyping import Array, Int, PyTree
+from optax import EmaState, ScaleByAdamState
+from optax.contrib import ScaleByAdemamixState
+
+from optax_lab import ewma, precision
+from optax_lab.transforms import numerics
+
+
+class ScaleByAggmoState(NamedTuple):
+    """Holds a step count, and for each decay a sum of gradients."""
+
+    count: Int[Array, ""]
+    traces: tuple[PyTree, ...]
+
+
+def scale_by_ademamix(
+    b1: ArrayLike = 0.9,
+    b2: ArrayLike = 0.999,
+    b3: ArrayLike = 0.9999,
+    alpha: ArrayLike = 6.0,
+    eps: ArrayLike = 1e-8,
+    eps_root: ArrayLike = 0.0,
+    mu_dtype: Any = None,
+    *,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+    denominator: numerics.Denominator | None = None,
+) -> optax.GradientTransformation:
+    """Adds a slow average of gradients to the fast one of Adam.
+
+    mₜ = mₜ₋₁ + (1 − β₁)(gₜ − mₜ₋₁),  sₜ = sₜ₋₁ + (1 − β₃)(gₜ − sₜ₋₁),
+    νₜ = νₜ₋₁ + (1 − β₂)(|gₜ|² − νₜ₋₁), and the update is
+    (m̂ₜ + α sₜ) / (√(ν̂ₜ + ε_root) + ε). s is not debiased, so that it fills slowly.
+
+    Args:
+      b1: β₁ in [0, 1), of the fast average (`m1` in the state).
+      b2: β₂ in [0, 1).
+      b3: β₃ in [0, 1), of the slow average (`m2` in the state).
+      alpha: α ≥ 0, the weight of the slow average.
+      eps: ε, outside the root.
+      eps_root: ε_root, inside the root.
+      mu_dtype: what m and s are stored in; the parameters' dtype when None.
+      nu_dtype: what ν is stored in; real and at least float32 when None.
+      rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
+      denominator: a function of ν that replaces √(ν̂ₜ + ε_root) + ε.
+
+    Deviation from Optax: `mu_dtype` is not that of ν, and all dtypes stay.
+
+    Source: Pagliardini, Ablin & Grangier 2024, arXiv:2409.03137, algorithm 1.
+    """
+    for name, decay in (("b1", b1), ("b2", b2), ("b3", b3)):
+        ewma.check_decay(name, decay)
+    numerics.check_at_least_0("alpha", alpha)
+    numerics.check_rounding(rounding)
+    denominator = denominator or numerics.outside(eps, eps_root)
+
+    def init_fn(params):
+        m1, m2 = (ewma.init(params, dtype=mu_dtype) for _ in range(2))
+        nu = ewma.init(params, dtype=numerics.statistic_dtype(nu_dtype))
+        count, count_m2 = (jnp.zeros([], jnp.int32) for _ in range(2))
+        return ScaleByAdemamixState(count, count_m2, m1, m2, nu)
+
+    def update_fn(updates, state, params=None):
+        del params
+        keys = numerics.rounding_keys(rounding, state.count, *state[2:])
+        m1 = ewma.update(state.m1, updates, b1, key=keys[0])
+        m2 = ewma.update(state.m2, updates, b3, key=keys[1])
+        nu = ewma.update(state.nu, numerics.abs_sq(updates), b2, key=keys[2])
+        mean = numerics.add(ewma.read(m1), ewma.raw(m2), alpha)
+        step = numerics.divide(mean, denominator(nu))
+        counts = map(optax.safe_increment, state[:2])
+        return numerics.like(step, updates), ScaleByAdemamixState(*counts, m1, m2, nu)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def scale_by_qhm(
+    decay: ArrayLike = 0.999,
+    nu: ArrayLike = 0.7,
+    *,
+    mu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+) -> optax.GradientTransformation:
+    """Mixes the gradient with the average of gradients: quasi-hyperbolic momentum.
+
+    mₜ = mₜ₋₁ + (1 − β)(gₜ − mₜ₋₁), and the update is (1 − ν)gₜ + ν mₜ: the average,
+    with the gradient taken in once more, by another decay. m is not debiased.
+
+    Args:
+      decay: β in [0, 1).
+      nu: ν ≥ 0: 0 is plain descent, 1 is `ema` with its bias, β is Nesterov's step.
+      mu_dtype: what m is stored in; the parameters' dtype when None.
+      rounding: how a bfloat16 m is rounded, "stochastic" or "nearest".
+
+    Source: Ma & Yarats 2018, arXiv:1810.06801.
+    """
+    ewma.check_decay("decay", decay)
+    numerics.check_at_least_0("nu", nu)
+    numerics.check_rounding(rounding)
+
+    def init_fn(params):
+        return EmaState(jnp.zeros([], jnp.int32), ewma.init(params, dtype=mu_dtype))
+
+    def update_fn(updates, state, params=None):
+        del params
+        key = numerics.rounding_key(rounding, state.count, 0, state.ema)
+        average = ewma.update(state.ema, updates, decay, key=key)
+        step = _once_more(average, updates, nu, read=ewma.raw).average
+        count = optax.safe_increment(state.count)
+        return numerics.like(step, updates), EmaState(count, average)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def scale_by_qhadam(
+    b1: ArrayLike = 0.995,
+    b2: ArrayLike = 0.999,
+    nu1: ArrayLike = 0.7,
+    nu2: ArrayLike = 1.0,
+    eps: ArrayLike = 1e-8,
+    *,
+    mu_dtype: Any = None,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+    denominator: numerics.Denominator | None = None,
+) -> optax.GradientTransformation:
+    """Mixes both averages of Adam with what they average.
+
+    mₜ = mₜ₋₁ + (1 − β₁)(gₜ − mₜ₋₁),  sₜ = sₜ₋₁ + (1 − β₂)(|gₜ|² − sₜ₋₁), and the update
+    is ((1 − ν₁)gₜ + ν₁m̂ₜ) / (√((1 − ν₂)|gₜ|² + ν₂ŝₜ) + ε).
+
+    Args:
+      b1: β₁ in [0, 1).
+      b2: β₂ in [0, 1).
+      nu1: ν₁ ≥ 0.
+      nu2: ν₂ in [0, 1]; ν₁ = ν₂ = 1 is Adam.
+      eps: ε, outside the root.
+      mu_dtype: what m (`mu`) is stored in; the parameters' dtype when None.
+      nu_dtype: what s (`nu`) is stored in; real and at least float32 when None.
+      rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
+      denominator: a function of an average that replaces its root plus ε.
+
+    Source: Ma & Yarats 2018, arXiv:1810.06801.
+    """
+    ewma.check_decay("b1", b1)
+    ewma.check_decay("b2", b2)
+    numerics.check_at_least_0("nu1", nu1)
+    numerics.check_at_least_0("nu2", nu2)
+    numerics.check_rounding(rounding)
+    denominator = denominator or numerics.outside(eps)
+
+    def init_fn(params):
+        mu = ewma.init(params, dtype=mu_dtype)
+        nu = ewma.init(params, dtype=numerics.statistic_dtype(nu_dtype))
+        return ScaleByAdamState(jnp.zeros([], jnp.int32), mu, nu)
+
+    def update_fn(updates, state, params=None):
+        del params
+        keys = numerics.rounding_keys(rounding, state.count, state.mu, state.nu)
+        squares = numerics.abs_sq(updates)
+        mu = ewma.update(state.mu, updates, b1, key=keys[0])
+        nu = ewma.update(state.nu, squares, b2, key=keys[1])
+        mean = _once_more(mu, updates, nu1).average
+        spread = _once_more(nu, squares, nu2)
+        step = numerics.divide(mean, denominator(spread))
+        count = optax.safe_increment(state.count)
+        return numerics.like(step, updates), ScaleByAdamState(count, mu, nu)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def scale_by_aggmo(
+    betas: ArrayLike | Sequence[ArrayLike] = (0.0, 0.9, 0.99),
+    *,
+    mu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+) -> optax.GradientTransformation:
+    """Sums gradients with several decays at once: aggregated momentum.
+
+    tᵢ,ₜ = βᵢ tᵢ,ₜ₋₁ + gₜ for each of K decays, and the update is the mean of the tᵢ,ₜ.
+
+    Args:
+      betas: β₁ … β_K in [0, 1): a sequence, a vector, or one number.
+      mu_dtype: what the sums are stored in; the parameters' dtype when None.
+      rounding: how bfloat16 sums are rounded, "stochastic" or "nearest".
+
+    Source: Lucas, Sun, Zemel & Grosse 2018, arXiv:1804.00325.
+    """
+    decays = _decays(betas)
+    numerics.check_rounding(rounding)
+    # Each is cut first: a sum that has overflowed is infinite, and ∞ − ∞ is NaN.
+    mean = lambda *sums: sum(precision.saturate(x) / len(sums) for x in sums)
+
+    def init_fn(params):
+        zeros = lambda: ewma.init(params, dtype=mu_dtype).average
+        traces = tuple(zeros() for _ in decays)
+        return ScaleByAggmoState(jnp.zeros([], jnp.int32), traces)
+
+    def update_fn(updates, state, params=None):
+        del params
+        keys = numerics.rounding_keys(rounding, state.count, *state.traces)
+        traces = tuple(
+            ewma.accumulate(trace, updates, decay, key=key)
+            for trace, decay, key in zip(state.traces, decays, keys, strict=True)
+        )
+        step = precision.each(mean, *traces)
+        count = optax.safe_increment(state.count)
+        return numerics.like(step, updates), ScaleByAggmoState(count, traces)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def _once_more(
+    average: ewma.Ewma,
+    x: PyTree,
+    decay: ArrayLike,
+    *,
+    read: Callable[[ewma.Ewma], PyTree] = ewma.read,
+) -> ewma.Ewma:
+    """Takes x once more into what is read from an average: (1 − ν)x + ν â."""
+    seen = ewma.Ewma(read(average), jnp.ones_like(average.weight))
+    return ewma.update(seen, x, decay)
+
+
+def _decays(betas: ArrayLike | Sequence[ArrayLike]) -> tuple[ArrayLike, ...]:
+    """Returns the decays one by one, each of which may be traced."""
+    is_one = not isinstance(betas, Sequence) and jnp.ndim(betas) == 0
+    decays = (betas,) if is_one else tuple(betas)
+    if not decays:
+        raise ValueError("betas must hold one decay or more, got none")
+    for decay in decays:
+        ewma.check_decay("betas", decay)
+    return decays

@@ -1,0 +1,153 @@
+# The average of gradients that are normalised first.
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+from jaxtyping import Array, PyTree
+from optax import ScaleByAdamState
+
+from optax_lab import ewma, precision
+from optax_lab.transforms import numerics
+
+
+def scale_by_laprop(
+    b1: ArrayLike = 0.9,
+    b2: ArrayLike = 0.999,
+    eps: ArrayLike = 1e-15,
+    *,
+    mu_dtype: Any = None,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+    denominator: numerics.Denominator | None = None,
+) -> optax.GradientTransformation:
+    """Averages gradients that are divided by the root of the average of their squares.
+
+    νₜ = νₜ₋₁ + (1 − β₂)(|gₜ|² − νₜ₋₁),  μₜ = μₜ₋₁ + (1 − β₁)(gₜ/(√ν̂ₜ + ε) − μₜ₋₁), and
+    the update is μ̂ₜ. Adam divides after it averages.
+
+    Args:
+      b1: β₁ in [0, 1).
+      b2: β₂ in [0, 1).
+      eps: ε, outside the root.
+      mu_dtype: what μ is stored in; the parameters' dtype when None.
+      nu_dtype: what ν is stored in; real and at least float32 when None.
+      rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
+      denominator: a function of ν that replaces √ν̂ₜ + ε.
+
+    Source: Ziyin, Wang & Ueda 2020, arXiv:2002.04839, algorithm 1.
+    """
+    ewma.check_decay("b1", b1)
+    ewma.check_decay("b2", b2)
+    numerics.check_rounding(rounding)
+    denominator = denominator or numerics.outside(eps)
+
+    def update_fn(updates, state, params=None):
+        del params
+        keys = numerics.rounding_keys(rounding, state.count, state.mu, state.nu)
+        nu = ewma.update(state.nu, numerics.abs_sq(updates), b2, key=keys[1])
+        normalised = numerics.divide(updates, denominator(nu))
+        mu = ewma.update(state.mu, normalised, b1, key=keys[0])
+        count = optax.safe_increment(state.count)
+        step = numerics.like(ewma.read(mu), updates)
+        return step, ScaleByAdamState(count, mu, nu)
+
+    return optax.GradientTransformation(_init(mu_dtype, nu_dtype), update_fn)
+
+
+def scale_by_adopt(
+    b1: ArrayLike = 0.9,
+    b2: ArrayLike = 0.9999,
+    eps: ArrayLike = 1e-6,
+    mu_dtype: Any = None,
+    *,
+    nesterov: bool = False,
+    use_clipping: bool = True,
+    clip_value_fn: Callable[..., ArrayLike] = lambda x: x**0.25,
+    nu_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+    denominator: numerics.Denominator | None = None,
+) -> optax.GradientTransformation:
+    """Averages gradients divided by what their squares were before this step.
+
+    With uₜ = clip(gₜ / max(√νₜ₋₁, ε), t^¼), μₜ = μₜ₋₁ + (1 − β₁)(uₜ − μₜ₋₁) is the
+    update, and then νₜ = νₜ₋₁ + (1 − β₂)(|gₜ|² − νₜ₋₁). t counts from 0: the first call
+    only sets ν₀ = |g₀|², and its update is 0. Neither average is debiased.
+
+    A complex uₜ is clipped in its modulus, and keeps its direction.
+
+    Args:
+      b1: β₁ in [0, 1).
+      b2: β₂ in [0, 1).
+      eps: ε, the least denominator.
+      mu_dtype: what μ is stored in; the parameters' dtype when None.
+      nesterov: takes uₜ into the average once more for the update.
+      use_clipping: clips; without it uₜ is cut at the largest number only.
+      clip_value_fn: a function of t that replaces t^¼.
+      nu_dtype: what ν is stored in; real and at least float32 when None.
+      rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
+      denominator: a function of ν that replaces max(√νₜ₋₁, ε).
+
+    Source: Taniguchi et al. 2024, arXiv:2411.02853, algorithm 2.
+    """
+    ewma.check_decay("b1", b1)
+    ewma.check_decay("b2", b2)
+    numerics.check_rounding(rounding)
+    denominator = denominator or _at_least(eps)
+
+    def update_fn(updates, state, params=None):
+        del params
+        keys = numerics.rounding_keys(rounding, state.count, state.mu, state.nu)
+        limit = _limit(clip_value_fn, state.count) if use_clipping else None
+        normalised = _clip(numerics.divide(updates, denominator(state.nu)), limit)
+        decay = 1 - ewma.first(state.nu, 1 - b1)  # 1 in the first call: nothing enters
+        mu = ewma.update(state.mu, normalised, decay, key=keys[0])
+        ahead = ewma.update(mu, normalised, decay) if nesterov else mu
+        start = ewma.first(state.nu, b2)
+        nu = ewma.update(state.nu, numerics.abs_sq(updates), start, key=keys[1])
+        count = optax.safe_increment(state.count)
+        step = numerics.like(ewma.raw(ahead), updates)
+        return step, ScaleByAdamState(count, mu, nu)
+
+    return optax.GradientTransformation(_init(mu_dtype, nu_dtype), update_fn)
+
+
+def _init(mu_dtype: Any, nu_dtype: Any) -> Callable[[PyTree], ScaleByAdamState]:
+    stored = numerics.statistic_dtype(nu_dtype)
+
+    def init_fn(params):
+        mu = ewma.init(params, dtype=mu_dtype)
+        nu = ewma.init(params, dtype=stored)
+        return ScaleByAdamState(jnp.zeros([], jnp.int32), mu, nu)
+
+    return init_fn
+
+
+def _at_least(eps: ArrayLike) -> numerics.Denominator:
+    """Returns ν ↦ max(√ν, eps)."""
+    numerics.check_at_least_0("eps", eps)
+    largest = lambda v: jnp.maximum(numerics.root(v), eps)
+    return lambda nu: precision.each(largest, ewma.raw(nu))
+
+
+def _limit(clip_value_fn: Callable, count: Array) -> ArrayLike:
+    with jax.numpy_dtype_promotion("standard"):  # the function is anyone's
+        return clip_value_fn(count)
+
+
+def _clip(tree: PyTree, limit: ArrayLike | None) -> PyTree:
+    """Cuts every modulus at the limit, and at the largest number where it is None."""
+
+    def clip(x):
+        if limit is None:
+            return precision.saturate(x)
+        if not jnp.iscomplexobj(x):
+            return jnp.clip(x, -limit, limit)
+        x = precision.saturate(x)
+        longest = jnp.maximum(jnp.maximum(jnp.abs(x), limit), jnp.finfo(x.dtype).tiny)
+        return limit * (x / longest)
+
+    return precision.each(clip, tree)
