@@ -182,6 +182,7 @@ def test_info_lists_what_there_is(lab, tmp_path):
     document = json.loads(out)
     names = [row["name"] for row in document["optimizers"]]
     assert {"sgd", "adam"} <= set(names)
+    assert "cautious(inner)" in [row["name"] for row in document["wrappers"]]
     assert document["surfaces"][0]["start"] == [-2.0, -2.0]
     machine = {row["name"]: row["value"] for row in document["machine"]}
     assert machine["jax"] == jax.__version__

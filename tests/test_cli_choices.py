@@ -113,7 +113,12 @@ def test_optimizers_of_others_and_nested_ones_are_welcome(module, text, name, ra
     ("text", "said"),
     [
         ("adamm", "did you mean adam?"),
-        ("adamm", "known: sgd, momentum"),
+        ("adamm", "optax-lab info lists them"),
+        ("cautios(adam)", "did you mean cautious?"),
+        ("cautious(zzz)", "unknown optimizer 'zzz'"),
+        ("cautious", "missing a required argument: 'inner'; it takes inner"),
+        ("cautious(adam, 2)", "min_share must lie in (0, 1], got 2"),
+        ("lookahead(adam, 0, .5)", "sync_period must be at least 1, got 0"),
         ("optax.adan2", "did you mean optax.adan?"),
         ("optax._src.alias.adam", "unknown function of Optax"),
         ("optax.jax.jit", "unknown function of Optax"),
@@ -152,6 +157,57 @@ def test_a_wrong_optimizer_is_one_clear_line(module, text, said):
 def test_the_same_optimizer_twice_is_refused():
     with pytest.raises(ValueError, match="give it once"):
         choices.all_optimizers(["adam", "sgd", "adam(1e-3, b1=.9)"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expression", "name"),
+    [
+        (
+            "cautious(adamw(3e-3))",
+            "cautious(adamw(0.003))",
+            "cautious_adamw(learning_rate=0.003)_lr=0.003",
+        ),
+        (
+            "grams(adam)",
+            "grams(adam(0.001))",
+            "grams_adam(learning_rate=0.001)_lr=0.001",
+        ),
+        (
+            "grokfast(cautious(sgd(.1)), lamb=5.)",
+            "grokfast(cautious(sgd(0.1)), lamb=5.0)",
+            "grokfast_cautious(inner=sgd(learning_rate=0.1))_lamb=5.0_lr=0.1",
+        ),
+        (
+            "lookahead(sgd(.1), 5, .5)",
+            "lookahead(sgd(0.1), sync_period=5, slow_step_size=0.5)",
+            "lookahead_sgd(learning_rate=0.1)_sync_period=5_slow_step_size=0.5_lr=0.1",
+        ),
+        (
+            "schedule_free(sgd(.5), .5)",
+            "schedule_free(sgd(0.5), learning_rate=0.5)",
+            "schedule_free_sgd(learning_rate=0.5)_lr=0.5",
+        ),
+        (
+            "with_param_ema(adam(1e-3), (.9, .99))",
+            "with_param_ema(adam(0.001), decays=(0.9, 0.99))",
+            "with_param_ema_adam(learning_rate=0.001)_decays=(0.9,-0.99)_lr=0.001",
+        ),
+        (
+            "cautious(optax.sgd(.1))",
+            "cautious(optax.sgd(0.1))",
+            "cautious_optax.sgd(learning_rate=0.1)_lr=0.1",
+        ),
+    ],
+)
+def test_a_wrapper_goes_over_any_optimizer(text, expression, name):
+    made = choices.optimizer(text)
+    assert (made.expression, made.name) == (expression, name)
+    assert choices.optimizer(made.expression).name == name
+    with jax.numpy_dtype_promotion("standard"):
+        params = {"w": jax.numpy.ones(3, "float32")}
+        state = made.transformation.init(params)
+        updates, _ = made.transformation.update(params, state, params)
+        assert (updates["w"] < 0).all()
 
 
 def test_a_surface_is_an_expression_too():

@@ -129,9 +129,12 @@ def _find_optimizer(name: str) -> Any:
         return _imported(*name.split(":"))
     if name in table.OPTIMIZERS:
         return table.OPTIMIZERS[name].make
+    if name in table.WRAPPERS:
+        return table.WRAPPERS[name]
     if name.startswith("optax."):
         return _of_optax(name)
-    raise ValueError(_unknown("optimizer", name, table.OPTIMIZERS))
+    known = [*table.OPTIMIZERS, *table.WRAPPERS]
+    raise ValueError(_unknown("optimizer", name, known, "optax-lab info lists them"))
 
 
 def _find_surface(name: str) -> Any:
@@ -165,11 +168,13 @@ def _imported(module: str, path: str) -> Any:
     return found
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
+def _unknown(kind: str, name: str, known: Iterable[str], else_: str = "") -> str:
+    """Says what is unknown, the name nearest to it, and all names if they are few."""
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1)
-    every = [f"known: {', '.join(known)}"] if len(known) < 100 else []
-    hints = [f"did you mean {near[0]}?"] * bool(near) + every
+    every = f"known: {', '.join(known)}"
+    hints = [f"did you mean {name}?" for name in near]
+    hints.append(every if len(every) < 200 else else_)
     return f"unknown {kind} {name!r}; {' '.join(hints)}".removesuffix("; ")
 
 
@@ -185,7 +190,7 @@ def _takes(make: Any) -> str:
 
 def _default_rate(name: str, parameter: inspect.Parameter) -> dict[str, float]:
     """Spells out the rate that a function takes by default, or should take."""
-    if parameter.default is parameter.empty:
+    if name in table.OPTIMIZERS or parameter.default is parameter.empty:
         entry = table.OPTIMIZERS.get(re.split(r"[.:]", name)[-1])
         return {_RATE: entry.learning_rate if entry else _USUAL_RATE}
     number = isinstance(parameter.default, int | float)
@@ -202,14 +207,20 @@ def _rate(call: Call) -> float | int | str:
 
 
 def _shorten(call: Call) -> Call:
-    """Writes the learning rate without its name where it comes first."""
+    """Writes what comes first without its name: a learning rate, or another call."""
     deeper = lambda v: _shorten(v) if isinstance(v, Call) else v
     args = [deeper(value) for value in call.args]
     kwargs = {name: deeper(value) for name, value in call.kwargs}
-    found = _find_optimizer(call.name)
-    if _RATE in kwargs and next(iter(_parameters(found))) == _RATE:
-        args.insert(0, kwargs.pop(_RATE))
+    first = _first(call)
+    if first in kwargs and (first == _RATE or isinstance(kwargs[first], Call)):
+        args.insert(0, kwargs.pop(first))
     return Call(call.name, tuple(args), tuple(kwargs.items()))
+
+
+def _first(call: Call) -> str | None:
+    """Returns the name of the first thing that a call with named arguments takes."""
+    made = _find_optimizer(call.name) if call.kwargs else None
+    return None if made is None else next(iter(_parameters(made)))
 
 
 def _label(call: Call, rate: float | int | str) -> str:
@@ -218,8 +229,9 @@ def _label(call: Call, rate: float | int | str) -> str:
     parts = [call.name, *map(expressions.show, call.args)]
     for name, value in call.kwargs:
         usual = name in parameters and parameters[name].default == value
+        named = "" if isinstance(value, Call) and name == _first(call) else f"{name}="
         if name != _RATE and not usual:
-            parts.append(f"{name}={expressions.show(value)}")
+            parts.append(f"{named}{expressions.show(value)}")
     parts += [] if rate == "" else [f"lr={rate}"]
     return re.sub(r"[^\w.=+,()-]+", "-", "_".join(parts).replace("'", ""))
 

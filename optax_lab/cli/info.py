@@ -12,9 +12,9 @@ from optax_lab.problems import surfaces
 
 
 def run(settings: Info, argv: list[str]) -> int:
-    """Prints versions, devices, folders, optimizers and surfaces."""
+    """Prints versions, devices, folders, optimizers, wrappers and surfaces."""
     devices.start("auto")
-    tables = [_optimizers(), _surfaces(), _machine()]
+    tables = [_optimizers(), _wrappers(), _surfaces(), _machine()]
     return output.report(settings, tables)
 
 
@@ -25,6 +25,14 @@ def _optimizers() -> output.Table:
         for name, entry in table.OPTIMIZERS.items()
     ]
     return _table("optimizers", "Optimizers", rows)
+
+
+def _wrappers() -> output.Table:
+    rows = [
+        {"name": f"{name}({', '.join(_required(make))})", "defaults": _defaults(make)}
+        for name, make in table.WRAPPERS.items()
+    ]
+    return _table("wrappers", "What goes over an optimizer", rows)
 
 
 def _surfaces() -> output.Table:
@@ -50,6 +58,11 @@ def _machine() -> output.Table:
         {"name": name, "value": value} for name, value in {**facts, **versions}.items()
     ]
     return _table("machine", "This machine", rows)
+
+
+def _required(make: Callable[..., Any]) -> list[str]:
+    parameters = inspect.signature(make).parameters
+    return [n for n, p in parameters.items() if p.default is p.empty]
 
 
 def _defaults(make: Callable[..., Any]) -> dict[str, Any]:

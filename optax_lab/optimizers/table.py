@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import optax
 
+from optax_lab import transforms
 from optax_lab.optimizers import (
     adagrad,
     adam,
@@ -117,4 +118,14 @@ OPTIMIZERS: dict[str, Entry] = {
         _ADAM | {"b1": (0.5, 0.999), "nu1": (0.3, 1.0), "nu2": (0.3, 1.0)},
     ),
     "aggmo": Entry(mixing.aggmo, 0.05, {"learning_rate": _RATES}),
+}
+
+# What goes over any of them, by the name that expressions know it by.
+WRAPPERS: dict[str, Callable[..., optax.GradientTransformationExtraArgs]] = {
+    "cautious": transforms.cautious,
+    "grams": transforms.grams,
+    "grokfast": transforms.grokfast,
+    "lookahead": transforms.lookahead,
+    "schedule_free": transforms.schedule_free,
+    "with_param_ema": transforms.with_param_ema,
 }
