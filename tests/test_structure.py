@@ -16,13 +16,22 @@ FLOORS = {
     "lazy": set(),
     "precision": set(),
     "ewma": {"precision"},
-    "transforms": {"lazy", "precision", "ewma"},
+    "measures": {"precision"},
+    "transforms": {"lazy", "precision", "ewma", "measures"},
     "optimizers": {"transforms"},
     "problems": set(),
-    "runs": set(),
+    "runs": {"measures"},  # so that a training and `observe` measure alike
     "studies": {"runs"},
     "views": {"runs", "studies"},
-    "cli": {"ewma", "optimizers", "problems", "runs", "studies", "views"},
+    "cli": {
+        "ewma",
+        "transforms",
+        "optimizers",
+        "problems",
+        "runs",
+        "studies",
+        "views",
+    },
 }
 # A package, and the only places that may import it.
 ROOMS = {

@@ -74,7 +74,7 @@ def evaluate(
     problem: Problem, params: PyTree[Array], split: Split, name: str
 ) -> dict[str, Float[Array, ""]]:
     """Returns "loss/<name>" and "<metric>/<name>": means over a split's examples."""
-    functions = measures(problem)
+    functions = loss_and_metrics(problem)
     size = len(split[1])
     chunk = min(size, _CHUNK)
 
@@ -91,7 +91,7 @@ def evaluate(
     return {f"{m}/{name}": value / size for m, value in total.items()}
 
 
-def measures(problem: Problem) -> dict[str, Callable]:
+def loss_and_metrics(problem: Problem) -> dict[str, Callable]:
     """Lists the loss and the metrics by name."""
     return {"loss": problem.loss, **problem.metrics}
 

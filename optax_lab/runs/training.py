@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
+from optax_lab import measures
 from optax_lab.runs.problem import (  # what a user of this module needs beside it
     Data,
     Problem,
@@ -17,7 +18,7 @@ from optax_lab.runs.problem import (  # what a user of this module needs beside 
     check,
     cross_entropy,
     evaluate,
-    measures,
+    loss_and_metrics,
 )
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "evaluate",
     "finish",
     "joined",
+    "observed",
     "start",
     "train",
 ]
@@ -98,7 +100,8 @@ def advance(
 
     Args:
       problem: the network, its loss and its metrics.
-      optimizer: any Optax transformation; it is given `value`, `grad` and `value_fn`.
+      optimizer: any Optax transformation; it is given `value`, `grad`, `value_fn`
+        and `obj_fn`.
       run: what `start` or an earlier call returned.
       data: what is trained on and measured.
       epochs: how many.
@@ -108,8 +111,9 @@ def advance(
     Returns:
       The run afterwards, and its history: "loss/train" and "<metric>/train" (means over
       the epoch while the parameters change), "loss/<split>" and "<metric>/<split>" of
-      each split in `data.every_epoch` (after the epoch), and
-      "optimizer/gradient_norm" and "optimizer/update_norm" (of the epoch's last step).
+      each split in `data.every_epoch` (after the epoch), and of the epoch's last step
+      "optimizer/gradient_norm", "optimizer/update_norm", and "optimizer/<name>" of all
+      that an observed optimizer keeps in its state (see `observed`).
 
     Raises:
       ValueError: if a setting is out of range or the data do not fit.
@@ -127,14 +131,14 @@ def advance(
         carry, sums = jax.lax.scan(quiet, (run.params, run.state), early)
         carry, last, norms = step(carry, jax.tree.map(lambda x: x[-1], batches))
         total = jax.tree.map(lambda s, x: s.sum() + x, sums, last)
-        history = {
-            f"{m}/train": total[m] / total["examples"] for m in measures(problem)
-        }
+        means = lambda m: total[m] / total["examples"]
+        history = {f"{m}/train": means(m) for m in loss_and_metrics(problem)}
         params, state = carry
         judged = evaluate_at(state, params)
         for name, split in data.every_epoch.items():
             history |= evaluate(problem, judged, split, name)
-        return Run(params, state, run.key, run.epoch + 1), history | norms
+        history |= norms | observed(state)
+        return Run(params, state, run.key, run.epoch + 1), history
 
     return _repeat(epoch, run, epochs)
 
@@ -151,6 +155,25 @@ def finish(
     for name, split in data.at_end.items():
         measured |= evaluate(problem, judged, split, name)
     return measured
+
+
+def observed(state: PyTree) -> dict[str, Float[Array, ""]]:
+    """Returns what an optimizer's state says of its last step, as "optimizer/<name>".
+
+    It is found in fields named `observed`, dictionaries of scalars such as those of
+    `optax_lab.observe`. From the second such field on, its number follows the name.
+    """
+
+    def is_ours(path, value):
+        is_field = isinstance(path[-1], optax.tree_utils.NamedTupleKey)
+        return is_field and isinstance(value, Mapping)
+
+    found = optax.tree.get_all_with_path(state, "observed", is_ours)
+    return {
+        f"optimizer/{name}{f'_{n}' if n > 1 else ''}": value
+        for n, (_, values) in enumerate(found, start=1)
+        for name, value in values.items()
+    }
 
 
 def train(
@@ -262,7 +285,7 @@ def _batches(problem: Problem, split: Split, key: PRNGKeyArray) -> _Batch:
 
 
 def _step(problem: Problem, optimizer: optax.GradientTransformationExtraArgs):
-    functions = measures(problem)
+    functions = loss_and_metrics(problem)
 
     def step(carry, batch):
         params, state = carry
@@ -278,7 +301,10 @@ def _step(problem: Problem, optimizer: optax.GradientTransformationExtraArgs):
             return sums["loss"] / examples, sums | {"examples": examples}
 
         (value, sums), grad = jax.value_and_grad(losses, has_aux=True)(params)
-        extra = {"value": value, "grad": grad, "value_fn": lambda p: losses(p)[0]}
+        objective = lambda params, obj_fn=None: losses(params)[0]
+        extra = {"value": value, "grad": grad, "obj_fn": objective}
+        # Optax's line searches refuse an argument that value_fn does not name.
+        extra["value_fn"] = objective
         updates, state = optimizer.update(grad, state, params, **extra)
         carry = optax.apply_updates(params, updates), state
         return carry, sums, _norms(grad, updates)
@@ -287,6 +313,5 @@ def _step(problem: Problem, optimizer: optax.GradientTransformationExtraArgs):
 
 
 def _norms(grad: PyTree, updates: PyTree) -> dict[str, Float[Array, ""]]:
-    norm = optax.tree.norm
-    named = {"gradient_norm": norm(grad), "update_norm": norm(updates)}
-    return {f"optimizer/{name}": value for name, value in named.items()}
+    named = {"gradient_norm": grad, "update_norm": updates}
+    return {f"optimizer/{name}": measures.norm(x) for name, x in named.items()}
