@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 from optax_lab import lazy
 
 if TYPE_CHECKING:
-    from optax_lab import ewma
+    from optax_lab import contract, ewma
     from optax_lab.optimizers.adagrad import adagrad
     from optax_lab.optimizers.adam import adam, adamw, nadam, nadamw
     from optax_lab.optimizers.adan import adan, mars
     from optax_lab.optimizers.belief import adabelief, yogi
+    from optax_lab.optimizers.distance import prodigy
     from optax_lab.optimizers.factored import adafactor
     from optax_lab.optimizers.iterates import schedule_free_adamw, schedule_free_sgd
+    from optax_lab.optimizers.kronecker import shampoo, soap
     from optax_lab.optimizers.layerwise import lamb, lars, novograd
     from optax_lab.optimizers.maxima import adamax, adamaxw, amsgrad
     from optax_lab.optimizers.mixing import ademamix, aggmo, qhadam, qhm
     from optax_lab.optimizers.momentum import momentum, sgd
     from optax_lab.optimizers.normalized import adopt, laprop
+    from optax_lab.optimizers.orthogonal import muon
     from optax_lab.optimizers.rectified import radam
     from optax_lab.optimizers.rms import adadelta, rmsprop
     from optax_lab.optimizers.sign import lion, signum
@@ -56,6 +59,7 @@ _MODULES = {
     "aggmo": "optimizers.mixing",
     "amsgrad": "optimizers.maxima",
     "cautious": "transforms.wrappers",
+    "contract": "contract",
     "descend": "runs.descent",
     "evaluation_params": "transforms.iterates",
     "ewma": "ewma",
@@ -68,11 +72,13 @@ _MODULES = {
     "lookahead": "transforms.parameters",
     "mars": "optimizers.adan",
     "momentum": "optimizers.momentum",
+    "muon": "optimizers.orthogonal",
     "nadam": "optimizers.adam",
     "nadamw": "optimizers.adam",
     "novograd": "optimizers.layerwise",
     "observe": "transforms.observing",
     "param_ema": "transforms.parameters",
+    "prodigy": "optimizers.distance",
     "qhadam": "optimizers.mixing",
     "qhm": "optimizers.mixing",
     "radam": "optimizers.rectified",
@@ -82,7 +88,9 @@ _MODULES = {
     "schedule_free_eval_params": "transforms.iterates",
     "schedule_free_sgd": "optimizers.iterates",
     "sgd": "optimizers.momentum",
+    "shampoo": "optimizers.kronecker",
     "signum": "optimizers.sign",
+    "soap": "optimizers.kronecker",
     "train": "runs.training",
     "with_param_ema": "transforms.parameters",
     "yogi": "optimizers.belief",
@@ -105,6 +113,7 @@ __all__ = [
     "aggmo",
     "amsgrad",
     "cautious",
+    "contract",
     "descend",
     "evaluation_params",
     "ewma",
@@ -117,11 +126,13 @@ __all__ = [
     "lookahead",
     "mars",
     "momentum",
+    "muon",
     "nadam",
     "nadamw",
     "novograd",
     "observe",
     "param_ema",
+    "prodigy",
     "qhadam",
     "qhm",
     "radam",
@@ -131,7 +142,9 @@ __all__ = [
     "schedule_free_eval_params",
     "schedule_free_sgd",
     "sgd",
+    "shampoo",
     "signum",
+    "soap",
     "train",
     "with_param_ema",
     "yogi",

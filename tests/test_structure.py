@@ -19,6 +19,7 @@ FLOORS = {
     "measures": {"precision"},
     "transforms": {"lazy", "precision", "ewma", "measures"},
     "optimizers": {"transforms"},
+    "contract": {"lazy"},  # it checks anyone's optimizers, and knows none
     "problems": set(),
     "runs": {"measures"},  # so that a training and `observe` measure alike
     "studies": {"runs"},
@@ -27,6 +28,7 @@ FLOORS = {
         "ewma",
         "transforms",
         "optimizers",
+        "contract",
         "problems",
         "runs",
         "studies",

@@ -1,0 +1,63 @@
+# Shapes and dtypes that never change, and programs that are compiled once.
+
+import jax
+import jax.numpy as jnp
+
+from optax_lab.contract import cases, subject
+from optax_lab.contract.subject import Make
+
+
+def types_never_change(make: Make) -> None:
+    """Checks every mix of parameter and gradient dtype, by shape alone."""
+    for params_dtype in subject.DTYPES:
+        kinds = subject.DTYPES if params_dtype != "complex64" else ("complex64",)
+        for dtype in kinds:
+            if params_dtype != "complex64" and dtype == "complex64":
+                continue
+            what = f"{params_dtype} parameters, {dtype} gradients"
+            with subject.dtype_case(params_dtype, dtype, what=what):
+                _keeps_types(make, params_dtype, dtype)
+
+
+def init_needs_shapes_only(make: Make) -> None:
+    """Checks that `init` makes the same state where values are not known."""
+    params = subject.tree()
+    optimizer = subject.build(make)
+    abstract = jax.eval_shape(optimizer.init, jax.eval_shape(lambda: params))
+    cases.same_types(abstract, optimizer.init(params), "state")
+
+
+def compiles_once(make: Make) -> None:
+    """Checks that a jitted step is traced once, and that scan takes the same steps."""
+    optimizer, grads = subject.build(make), subject.tree()
+    traces = []
+
+    def step(params, state):
+        traces.append(None)
+        updates, state = subject.update(optimizer, grads, state, params)
+        return subject.moved(params, updates), state
+
+    start = params, state = subject.tree(), optimizer.init(subject.tree())
+    jitted = jax.jit(step)
+    for number in range(3):
+        params, state = jitted(params, state)
+        again = "a dtype, a shape or a weak type in the state changed"
+        cases.expect(len(traces) == 1, f"step {number} is traced again: {again}")
+    with cases.case("in scan"):
+        scanned = jax.jit(
+            lambda carry: jax.lax.scan(lambda c, _: (step(*c), None), carry, None, 3)
+        )
+        cases.same_numbers(scanned(start)[0][0], params, 1e-5, "parameters")
+
+
+def _keeps_types(make: Make, params_dtype: str, dtype: str) -> None:
+    optimizer = subject.build(make)
+    params, grads = (
+        subject.tree(jnp.dtype(params_dtype)),
+        subject.tree(jnp.dtype(dtype)),
+    )
+    state = jax.eval_shape(optimizer.init, params)
+    step = lambda g, s, p: subject.update(optimizer, g, s, p)
+    updates, after = jax.eval_shape(step, grads, state, params)
+    cases.same_types(after, state, "state")
+    cases.same_types(updates, grads, "update")

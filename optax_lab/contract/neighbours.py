@@ -1,0 +1,141 @@
+# Inside what Optax puts around an optimizer.
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from optax_lab.contract import cases, subject
+from optax_lab.contract.subject import Make
+
+
+def works_in_chain(make: Make) -> None:
+    """Checks that it takes its steps behind another transformation."""
+    chained = optax.chain(optax.clip(1e3), subject.build(make))
+    found, _ = _steps(chained)
+    wanted, _ = _steps(subject.build(make))
+    cases.same_numbers(found, wanted, 1e-6, "update")
+
+
+def works_in_masked(make: Make) -> None:
+    """Checks that hidden leaves pass through, and the others step as if alone."""
+    masked = optax.masked(subject.build(make), {"w": True, "b": False})
+    found, _ = _steps(masked)
+    cases.same_numbers(found["b"], _grads()[-1]["b"], 0.0, "hidden update['b']")
+    cases.same_numbers(found["w"], _alone(make), 1e-6, "update['w']")
+
+
+def works_in_partition(make: Make) -> None:
+    """Checks that its share of the leaves steps as if alone."""
+    split = optax.partition(
+        {"mine": subject.build(make), "none": optax.set_to_zero()},
+        {"w": "mine", "b": "none"},
+    )
+    found, _ = _steps(split)
+    cases.same_numbers(found["w"], _alone(make), 1e-6, "update['w']")
+
+
+def works_in_multisteps(make: Make) -> None:
+    """Checks that two equal gradients, averaged, make one step."""
+    # Jitted, because its branches would be compiled at every step; and not by its own
+    # `gradient_transformation`, which hands no extra arguments on.
+    slow = subject.jitted(optax.MultiSteps(subject.build(make), 2))
+    twice = [grads for grads in _grads() for _ in range(2)]
+    _, found = _steps(slow, twice)
+    _, wanted = _steps(subject.build(make))
+    cases.same_numbers(found, wanted, 1e-5, "parameters")
+
+
+def works_in_inject(make: Make) -> None:
+    """Checks injected floats, with 16-bit parameters too; all else is static."""
+    name, names = subject.needs_rate(make), subject.hypers(make)
+    static = [n for n in inspect.signature(make).parameters if n not in names]
+    inject = optax.inject_hyperparams(
+        make, static_args=static, hyperparam_dtype=jnp.float32
+    )
+    value = subject.usual(make, name)
+    for dtype, rtol in (("float32", 1e-4), ("bfloat16", 2e-2)):
+        with cases.case(f"{dtype} parameters"):
+            grads = subject.tree(dtype)
+            optimizer = optax.with_extra_args_support(inject(**{name: value}))
+            state = optimizer.init(grads)
+            with jax.numpy_dtype_promotion("standard"):
+                updates, state = subject.update(optimizer, grads, state, grads)
+            told = float(state.hyperparams[name])
+            cases.expect(
+                told == float(np.float32(value)), f"{name} reads {told}, not {value}"
+            )
+            plain = subject.build(make, **{name: value})
+            wanted, _ = subject.update(plain, grads, plain.init(grads), grads)
+            cases.same_numbers(updates, wanted, rtol, "update")
+
+
+def optax_maps_its_state(make: Make) -> None:
+    """Checks that `optax.tree.map_params` reaches whatever looks like a parameter."""
+    optimizer, params = subject.build(make), subject.tree()
+    state = optimizer.init(params)
+    mapped = optax.tree.map_params(optimizer, lambda p: p + 1, state)
+    cases.same_structure(mapped, state, "state")
+    shape = params["w"].shape
+    for (path, old), new in zip(
+        jax.tree.leaves_with_path(state), jax.tree.leaves(mapped), strict=True
+    ):
+        if np.shape(old) == shape:
+            name = jax.tree_util.keystr(path)
+            cases.expect(bool(np.all(new == old + 1)), f"state{name} is not reached")
+
+
+def optax_sets_its_count(make: Make) -> None:
+    """Checks `optax.tree.get_all_with_path` and `set` on every count in the state."""
+    optimizer, params = subject.build(make), subject.tree()
+    state = optimizer.init(params)
+    if not optax.tree.get_all_with_path(state, "count"):
+        raise cases.NotApplicable("its state has no count")
+    later = optax.tree.set(state, count=jnp.asarray(7, jnp.int32))
+    cases.same_types(later, state, "state")
+    counts = optax.tree.get_all_with_path(later, "count")
+    cases.expect(all(int(c) == 7 for _, c in counts), "a count is not set")
+
+
+def takes_extra_arguments(make: Make) -> None:
+    """Checks that arguments which it does not know are no error."""
+    optimizer, params = subject.build(make), subject.tree()
+    known = subject.extras(params, params)
+    optimizer.update(params, optimizer.init(params), params, **known, unknown=1.0)
+
+
+def says_what_is_missing(make: Make) -> None:
+    """Checks that without params, or a value, it works or says what it needs."""
+    optimizer, params = subject.build(make), subject.tree()
+    state = optimizer.init(params)
+    given = subject.extras(params, params)
+    with cases.case("without params"):
+        _works_or_names(["params"], optimizer, params, state, **given)
+    with cases.case("without extra arguments"):
+        _works_or_names(list(given), optimizer, params, state, params)
+
+
+def _works_or_names(needs, optimizer, *args, **given) -> None:
+    try:
+        optimizer.update(*args, **given)
+    except ValueError as error:
+        named = any(need in str(error) for need in needs)
+        cases.expect(named, f"the ValueError names none of {', '.join(needs)}: {error}")
+
+
+def _steps(optimizer, steps=None):
+    """Takes steps; Optax's own wrappers promote dtypes silently."""
+    optimizer = optax.with_extra_args_support(optimizer)
+    with jax.numpy_dtype_promotion("standard"):
+        return subject.run(optimizer, _grads() if steps is None else steps)
+
+
+def _grads():
+    return [subject.tree()] * 2
+
+
+def _alone(make: Make):
+    only = {"w": subject.tree()["w"]}
+    return subject.run(subject.build(make), [only] * 2, only)[0]["w"]

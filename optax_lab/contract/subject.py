@@ -1,0 +1,218 @@
+# The function under check: what it takes, and what it makes, driven as runners do it.
+
+import contextlib
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from types import UnionType
+from typing import Any, Union
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import PyTree
+
+from optax_lab.contract import cases
+
+Make = Callable[..., Any]  # a function that makes an optimizer
+
+DTYPES = ("float16", "bfloat16", "float32", "float64", "complex64")
+RATE = 0.1  # where a function has no rate of its own
+_TRIED = (0.25, 0.5, 0.75)  # exact in any dtype; where refused, near the default
+
+
+# --- What it takes --------------------------------------------------------------------
+
+
+def rate(make: Make) -> str | None:
+    """Returns the name of the learning rate, or None if there is none.
+
+    It is `learning_rate`, or else the first argument that has no default.
+    """
+    parameters = inspect.signature(make).parameters
+    if "learning_rate" in parameters:
+        return "learning_rate"
+    required = [n for n, p in parameters.items() if _is_named(p) and p.default is _NONE]
+    return required[0] if required else None
+
+
+def hypers(make: Make) -> list[str]:
+    """Lists the float hyperparameters, the learning rate first.
+
+    A float by default is one; so is None by default with `float` in its annotation.
+    """
+    first = [name] if (name := rate(make)) else []
+    parameters = inspect.signature(make).parameters
+    return first + [n for n, p in parameters.items() if n not in first and _is_float(p)]
+
+
+def needs_rate(make: Make) -> str:
+    """Returns the name of the learning rate."""
+    name = rate(make)
+    if name is None:
+        raise cases.NotApplicable("it takes no learning rate")
+    return name
+
+
+def needs_hypers(make: Make) -> list[str]:
+    """Lists the float hyperparameters, of which there is at least one."""
+    names = hypers(make)
+    if not names:
+        raise cases.NotApplicable("it takes no float")
+    return names
+
+
+def values(make: Make, name: str) -> tuple[float, float, float]:
+    """Returns three numbers that a hyperparameter accepts."""
+    default = inspect.signature(make).parameters[name].default
+    if not isinstance(default, float) or _accepts(make, name, _TRIED):
+        return _TRIED
+    return default, default * 0.9375, default * 0.875
+
+
+def usual(make: Make, name: str) -> float:
+    """Returns a hyperparameter's default, or a number where that is no float."""
+    default = inspect.signature(make).parameters[name].default
+    if isinstance(default, int | float):
+        return default
+    return RATE if name == rate(make) else values(make, name)[0]
+
+
+def without_decay(make: Make) -> dict[str, float]:
+    """Returns what sets every weight decay to 0."""
+    parameters = inspect.signature(make).parameters
+    ends = ("weight_decay", "weight_decay_rate")
+    decays = [n for n, p in parameters.items() if n.endswith(ends)]
+    return {n: 0.0 for n in decays if parameters[n].default is not None}
+
+
+# --- What it makes --------------------------------------------------------------------
+
+
+def build(make: Make, **given: Any) -> optax.GradientTransformationExtraArgs:
+    """Makes the optimizer, with a learning rate where it takes one."""
+    name = rate(make)
+    if name is not None and name not in given:
+        given[name] = usual(make, name)
+    return optax.with_extra_args_support(make(**given))
+
+
+def tree(dtype: Any = jnp.float32, value: Any = None) -> PyTree:
+    """Makes small parameters: a matrix and a scalar, not 0 unless `value` is."""
+    w, b = (1.0, 0.5) if value is None else (value, value)
+    return {"w": jnp.full((2, 3), w, dtype), "b": jnp.full((), b, dtype)}
+
+
+def update(
+    optimizer: Any,
+    grads: PyTree,
+    state: PyTree,
+    params: PyTree,
+) -> tuple[PyTree, PyTree]:
+    """Calls `update` as runners do, with an objective that has these gradients."""
+    return optimizer.update(grads, state, params, **extras(grads, params))
+
+
+def jitted(optimizer: Any) -> optax.GradientTransformationExtraArgs:
+    """Compiles the `update` of a transformation, or of what looks like one."""
+    step = jax.jit(lambda g, s, p: update(optimizer, g, s, p))
+
+    def update_fn(updates, state, params=None, **extra_args):
+        del extra_args  # `update` makes them again, inside
+        return step(updates, state, params)
+
+    return optax.GradientTransformationExtraArgs(optimizer.init, update_fn)
+
+
+def extras(grads: PyTree, params: PyTree) -> dict[str, Any]:
+    """Returns what runners hand on: `value`, `grad`, `value_fn` and `obj_fn`.
+
+    The objective is Re(g·d) + ½|d|², where d is the distance from these parameters.
+    """
+
+    def along(g, p, start):
+        if g is None:
+            return jnp.zeros([])
+        g, d = _wide(g), _wide(p) - _wide(start)
+        return jnp.sum(jnp.real(g * d) + 0.5 * (jnp.real(d) ** 2 + jnp.imag(d) ** 2))
+
+    def objective(point, obj_fn=None):
+        del obj_fn  # Optax's line searches hand on what `value_fn` does not name
+        with jax.numpy_dtype_promotion("standard"):
+            none = lambda g: g is None
+            terms = jax.tree.map(along, grads, point, params, is_leaf=none)
+            return sum(jax.tree.leaves(terms), jnp.zeros([]))
+
+    value = objective(params)
+    given = {"value": value, "grad": grads}
+    return given | {"value_fn": objective, "obj_fn": objective}
+
+
+def run(
+    optimizer: optax.GradientTransformationExtraArgs, steps: list[PyTree], params=None
+) -> tuple[PyTree, PyTree]:
+    """Takes a step for each gradient; returns the last updates and the parameters."""
+    params = tree() if params is None else params
+    state = optimizer.init(params)
+    updates = None
+    for grads in steps:
+        updates, state = update(optimizer, grads, state, params)
+        params = moved(params, updates)
+    return updates, params
+
+
+def moved(params: PyTree, updates: PyTree) -> PyTree:
+    """Adds the updates to the parameters."""
+    with jax.numpy_dtype_promotion("standard"):
+        return optax.apply_updates(params, updates)
+
+
+def back_and_forth(dtype: Any = jnp.float32) -> list[PyTree]:
+    """Makes the gradients of two steps, the second against the first."""
+    grads = tree(dtype)
+    return [grads, jax.tree.map(jnp.negative, grads)]
+
+
+@contextlib.contextmanager
+def dtype_case(*dtypes: str, what: str) -> Iterator[None]:
+    """Names the case; float64 is a dtype inside if one of these is."""
+    wide = "float64" in dtypes or jax.config.jax_enable_x64
+    with jax.enable_x64(wide), cases.case(what):
+        yield
+
+
+_NONE = inspect.Parameter.empty
+
+
+def _accepts(make: Make, name: str, numbers: tuple[float, ...]) -> bool:
+    try:
+        for number in numbers:
+            jax.eval_shape(build(make, **{name: number}).init, tree())
+    except ValueError:
+        return False
+    return True
+
+
+def _is_named(parameter: inspect.Parameter) -> bool:
+    return parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+
+
+def _is_float(parameter: inspect.Parameter) -> bool:
+    if not _is_named(parameter):
+        return False
+    if parameter.default is None:
+        return float in _alternatives(parameter.annotation)
+    return isinstance(parameter.default, float)
+
+
+def _alternatives(annotation: Any) -> set[Any]:
+    """Lists what a union may be; Any, and text, is none of them."""
+    if typing.get_origin(annotation) not in (Union, UnionType):
+        return {annotation}
+    return {t for a in typing.get_args(annotation) for t in _alternatives(a)}
+
+
+def _wide(x: Any) -> jax.Array:
+    x = jnp.asarray(x)
+    return x.astype(jnp.promote_types(x.dtype, np.float32))
