@@ -1,16 +1,12 @@
 # What an expression stands for: optimizers and surfaces, looked up and called.
-import difflib
-import importlib
+import functools
 import inspect
 import math
 import re
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-import optax
-
-from optax_lab.cli import expressions
+from optax_lab.cli import expressions, names
 from optax_lab.cli.expressions import Call
 from optax_lab.optimizers import table
 from optax_lab.problems import surfaces
@@ -59,8 +55,8 @@ def optimizer(text: str) -> Optimizer:
         ValueError: in one line, if there is no such optimizer, it refuses its
             arguments, or what is made is not an optimizer.
     """
-    call = _normalise(expressions.parse(text), _find_optimizer)
-    made = _make(call, _find_optimizer)
+    call = _normalise(expressions.parse(text), names.optimizer)
+    made = _make(call, names.optimizer)
     if not (hasattr(made, "init") and hasattr(made, "update")):
         kind = type(made).__name__
         raise ValueError(
@@ -72,14 +68,31 @@ def optimizer(text: str) -> Optimizer:
     return Optimizer(str(_shorten(call)), _label(call, rate), rate, given, made)
 
 
+def maker(text: str) -> tuple[str, Callable[..., Any]]:
+    """Finds the function that an expression calls, and writes the expression.
+
+    The function takes what is not in the expression, and what is there, anew.
+
+    Raises:
+        ValueError: in one line, if the expression is not an optimizer.
+    """
+    expression = optimizer(text).expression
+    call = _normalise(expressions.parse(text), names.optimizer)
+    make = names.optimizer(call.name)
+    if not callable(make):
+        return expression, lambda: make
+    args, kwargs = _arguments(call, names.optimizer)
+    return expression, functools.partial(make, *args, **kwargs)
+
+
 def surface(text: str) -> tuple[str, surfaces.Surface]:
     """Makes the surface that an expression stands for, and writes the expression.
 
     Raises:
         ValueError: in one line, if there is none or it refuses its arguments.
     """
-    call = _normalise(expressions.parse(text), _find_surface)
-    return str(call), _make(call, _find_surface)
+    call = _normalise(expressions.parse(text), names.surface)
+    return str(call), _make(call, names.surface)
 
 
 def _normalise(call: Call, find: Callable[[str], Any]) -> Call:
@@ -110,9 +123,7 @@ def _make(call: Call, find: Callable[[str], Any]) -> Any:
     make = find(call.name)
     if not callable(make):
         return make
-    deeper = lambda v: _make(v, find) if isinstance(v, Call) else v
-    args = [deeper(value) for value in call.args]
-    kwargs = {name: deeper(value) for name, value in call.kwargs}
+    args, kwargs = _arguments(call, find)
     rate = kwargs.get(_RATE)
     if isinstance(rate, int | float) and not (math.isfinite(rate) and rate >= 0):
         raise ValueError(f"{call}: a learning rate is finite and at least 0")
@@ -120,62 +131,14 @@ def _make(call: Call, find: Callable[[str], Any]) -> Any:
         return make(*args, **kwargs)
     except Exception as error:  # whatever someone's own function raises
         takes = _takes(make) if isinstance(error, TypeError) else ""
-        raise ValueError(f"{call}: {_one_line(error)}{takes}") from error
+        raise ValueError(f"{call}: {names.one_line(error)}{takes}") from error
 
 
-def _find_optimizer(name: str) -> Any:
-    """Finds what a name stands for, here, in Optax or in a module of one's own."""
-    if ":" in name:
-        return _imported(*name.split(":"))
-    if name in table.OPTIMIZERS:
-        return table.OPTIMIZERS[name].make
-    if name in table.WRAPPERS:
-        return table.WRAPPERS[name]
-    if name.startswith("optax."):
-        return _of_optax(name)
-    known = [*table.OPTIMIZERS, *table.WRAPPERS]
-    raise ValueError(_unknown("optimizer", name, known, "optax-lab info lists them"))
-
-
-def _find_surface(name: str) -> Any:
-    if name in surfaces.SURFACES:
-        return surfaces.SURFACES[name]
-    raise ValueError(_unknown("surface", name, surfaces.SURFACES))
-
-
-def _of_optax(name: str) -> Any:
-    found: Any = optax
-    for part in name.split(".")[1:]:
-        found = None if part.startswith("_") else getattr(found, part, None)
-    if callable(found) and str(found.__module__).startswith("optax."):
-        return found
-    public = [f"optax.{known}" for known in dir(optax) if known[0] != "_"]
-    raise ValueError(_unknown("function of Optax", name, public))
-
-
-def _imported(module: str, path: str) -> Any:
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # the current folder, as `python -m` has it
-    try:
-        found = importlib.import_module(module)
-    except Exception as error:  # whatever the module itself raises
-        raise ValueError(f"{module} does not import: {_one_line(error)}") from error
-    for part in path.split("."):
-        if not hasattr(found, part):
-            public = [known for known in dir(found) if known[0] != "_"]
-            raise ValueError(_unknown(f"name in {module}", path, public))
-        found = getattr(found, part)
-    return found
-
-
-def _unknown(kind: str, name: str, known: Iterable[str], else_: str = "") -> str:
-    """Says what is unknown, the name nearest to it, and all names if they are few."""
-    known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    every = f"known: {', '.join(known)}"
-    hints = [f"did you mean {name}?" for name in near]
-    hints.append(every if len(every) < 200 else else_)
-    return f"unknown {kind} {name!r}; {' '.join(hints)}".removesuffix("; ")
+def _arguments(call: Call, find: Callable[[str], Any]) -> tuple[list, dict[str, Any]]:
+    """Makes what a call is given."""
+    deeper = lambda v: _make(v, find) if isinstance(v, Call) else v
+    kwargs = {name: deeper(value) for name, value in call.kwargs}
+    return [deeper(value) for value in call.args], kwargs
 
 
 def _parameters(make: Any) -> dict[str, inspect.Parameter]:
@@ -219,13 +182,13 @@ def _shorten(call: Call) -> Call:
 
 def _first(call: Call) -> str | None:
     """Returns the name of the first thing that a call with named arguments takes."""
-    made = _find_optimizer(call.name) if call.kwargs else None
+    made = names.optimizer(call.name) if call.kwargs else None
     return None if made is None else next(iter(_parameters(made)))
 
 
 def _label(call: Call, rate: float | int | str) -> str:
     """Writes `sgd_momentum=0.9_lr=0.05`, in characters that any file system takes."""
-    parameters = _parameters(_find_optimizer(call.name)) if call.kwargs else {}
+    parameters = _parameters(names.optimizer(call.name)) if call.kwargs else {}
     parts = [call.name, *map(expressions.show, call.args)]
     for name, value in call.kwargs:
         usual = name in parameters and parameters[name].default == value
@@ -238,8 +201,3 @@ def _label(call: Call, rate: float | int | str) -> str:
 
 def _plain(value: Any) -> float | int | str:
     return value if isinstance(value, int | float | str) else expressions.show(value)
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"

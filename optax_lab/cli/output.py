@@ -124,13 +124,16 @@ def report(
     tables: list[Table],
     folder: Folder | None = None,
     hints: Iterable[str] = (),
+    status: str = "ok",
 ) -> int:
     """Prints the results, says what was written and what to type next.
+
+    The status is the folder's where there is one.
 
     Returns:
         The exit code.
     """
-    status = folder.status if folder else "ok"
+    status = folder.status if folder else status
     document: dict[str, Any] = {"command": settings.command, "status": status}
     document |= {table.name: table.rows for table in tables}
     if folder:
@@ -207,7 +210,8 @@ def _contents(path: Path) -> str:
 
 def _print_tables(tables: list[Table]) -> None:
     """Prints tables as wide as they are where nobody's terminal is the limit."""
-    console = rich.console.Console(width=None if sys.stdout.isatty() else 200)
+    width = None if sys.stdout.isatty() else 200
+    console = rich.console.Console(width=width, markup=False)
     for table in tables:
         drawn = rich.table.Table(
             title=table.title, title_justify="left", box=rich.box.SIMPLE_HEAD

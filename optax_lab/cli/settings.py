@@ -173,6 +173,25 @@ class Compare(Training):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Check:
+    """Checks optimizers against what all of ours keep, and names the case that fails.
+
+    Without names: every optimizer of ours, which takes minutes.
+
+    Example: optax-lab check mypkg.optim:mine
+    """
+
+    command: ClassVar[str] = "check"
+    optimizers: Names = ()
+    """Such as adam, 'sgd(.1, momentum=.9)', optax.lion or mypkg.optim:mine."""
+    json: bool = False
+    """Prints one JSON document instead of tables."""
+
+    def check(self) -> None:
+        """Has nothing to check."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Info:
     """Shows versions, devices, folders, and every optimizer and surface."""
 
@@ -184,7 +203,7 @@ class Info:
         """Has nothing to check."""
 
 
-COMMANDS = {kind.command: kind for kind in (Ewma, Descend, Train, Compare, Info)}
+COMMANDS = {kind.command: kind for kind in (Ewma, Descend, Train, Compare, Check, Info)}
 
 
 def _flag(name: str) -> str:

@@ -1,0 +1,77 @@
+# What a name stands for: an optimizer or a surface, ours, Optax's or one's own.
+import difflib
+import importlib
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import optax
+
+from optax_lab.optimizers import table
+from optax_lab.problems import surfaces
+
+
+def optimizer(name: str) -> Any:
+    """Finds what a name stands for, here, in Optax or in a module of one's own.
+
+    Raises:
+        ValueError: in one line, with what it may have been meant to be.
+    """
+    if ":" in name:
+        return _imported(*name.split(":"))
+    if name in table.OPTIMIZERS:
+        return table.OPTIMIZERS[name].make
+    if name in table.WRAPPERS:
+        return table.WRAPPERS[name]
+    if name.startswith("optax."):
+        return _of_optax(name)
+    known = [*table.OPTIMIZERS, *table.WRAPPERS]
+    raise ValueError(_unknown("optimizer", name, known, "optax-lab info lists them"))
+
+
+def surface(name: str) -> Any:
+    """Finds the function that makes a surface."""
+    if name in surfaces.SURFACES:
+        return surfaces.SURFACES[name]
+    raise ValueError(_unknown("surface", name, surfaces.SURFACES))
+
+
+def one_line(error: BaseException) -> str:
+    """Writes an error in one line, with its type unless it is a ValueError."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"
+
+
+def _of_optax(name: str) -> Any:
+    found: Any = optax
+    for part in name.split(".")[1:]:
+        found = None if part.startswith("_") else getattr(found, part, None)
+    if callable(found) and str(found.__module__).startswith("optax."):
+        return found
+    public = [f"optax.{known}" for known in dir(optax) if known[0] != "_"]
+    raise ValueError(_unknown("function of Optax", name, public))
+
+
+def _imported(module: str, path: str) -> Any:
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # the current folder, as `python -m` has it
+    try:
+        found = importlib.import_module(module)
+    except Exception as error:  # whatever the module itself raises
+        raise ValueError(f"{module} does not import: {one_line(error)}") from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            public = [known for known in dir(found) if known[0] != "_"]
+            raise ValueError(_unknown(f"name in {module}", path, public))
+        found = getattr(found, part)
+    return found
+
+
+def _unknown(kind: str, name: str, known: Iterable[str], else_: str = "") -> str:
+    """Says what is unknown, the name nearest to it, and all names if they are few."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    every = f"known: {', '.join(known)}"
+    hints = [f"did you mean {name}?" for name in near]
+    hints.append(every if len(every) < 200 else else_)
+    return f"unknown {kind} {name!r}; {' '.join(hints)}".removesuffix("; ")
