@@ -181,6 +181,24 @@ def test_train_repeats_a_paired_seed_though_the_data_cache_is_damaged(
     assert (home / "single/learning_curves.png").stat().st_size > 10_000
 
 
+def test_what_an_observed_optimizer_keeps_is_in_the_event_files(compared, start, home):
+    words = ["observe(adam(1e-3, b1=.8))", "--seed", 1, *TINY, "--out", "observed"]
+    code, out, _ = finished(start("train", *words))
+    assert code == 0
+    assert "observe(adam(0.001, b1=0.8))" in out
+    (run,) = (home / "observed/tb").iterdir()
+    read, rows = scalars(run), rows_of(home / "observed")
+    names = ("momentum_cosine", "unchanged", "update_ratio")
+    for name in ("gradient_norm", "update_norm", *names):
+        found = [float(row["value"]) for row in rows if row["metric"] == name]
+        wanted = list(zip((1, 2), found, strict=True))
+        np.testing.assert_allclose(read[f"optimizer/{name}"], wanted, rtol=1e-6)
+    # Nothing else is other than without it.
+    plain = scalars(home / "first/tb/adam_b1=0.8_lr=0.001_seed=1")
+    assert set(read) == set(plain) | {f"optimizer/{name}" for name in names}
+    np.testing.assert_allclose(read["loss/train"], plain["loss/train"], rtol=1e-5)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_what_was_finished_survives_being_stopped(compared, start, home, number):
     folder = home / f"stopped{int(number)}"

@@ -81,7 +81,7 @@ def hyperparameters(settings: Training, optimizer: Optimizer) -> dict[str, Any]:
 
 
 def tags(task: Task) -> list[str]:
-    """Lists what a training records, as TensorBoard's tags."""
+    """Lists the losses and metrics that a training records, as TensorBoard's tags."""
     splits = ("train", *task.data.every_epoch, *task.data.at_end)
     metrics = ("loss", *task.problem.metrics)
     return [f"{metric}/{split}" for metric in metrics for split in splits]
@@ -118,6 +118,6 @@ def tensorboard(folder: output.Folder) -> str:
 
 def _split(tag: str) -> dict[str, str]:
     metric, _, split = tag.partition("/")
-    if metric == "optimizer":  # the norms of a step on the training set
+    if metric == "optimizer":  # norms and the like, of a step on the training set
         metric, split = split, "train"
     return {"split": split, "metric": metric}

@@ -13,11 +13,13 @@ from optax_lab.optimizers import (
     belief,
     factored,
     iterates,
+    kronecker,
     layerwise,
     maxima,
     mixing,
     momentum,
     normalized,
+    orthogonal,
     rectified,
     rms,
     sign,
@@ -118,6 +120,13 @@ OPTIMIZERS: dict[str, Entry] = {
         _ADAM | {"b1": (0.5, 0.999), "nu1": (0.3, 1.0), "nu2": (0.3, 1.0)},
     ),
     "aggmo": Entry(mixing.aggmo, 0.05, {"learning_rate": _RATES}),
+    "muon": Entry(
+        orthogonal.muon,
+        0.02,
+        {"learning_rate": _RATES, "beta": (0.5, 0.99), "weight_decay": (1e-4, 1.0)},
+    ),
+    "shampoo": Entry(kronecker.shampoo, 0.02, _ADAM | {"eps": (1e-10, 1e-2)}),
+    "soap": Entry(kronecker.soap, 3e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
 }
 
 # What goes over any of them, by the name that expressions know it by.
@@ -126,6 +135,7 @@ WRAPPERS: dict[str, Callable[..., optax.GradientTransformationExtraArgs]] = {
     "grams": transforms.grams,
     "grokfast": transforms.grokfast,
     "lookahead": transforms.lookahead,
+    "observe": transforms.observe,
     "schedule_free": transforms.schedule_free,
     "with_param_ema": transforms.with_param_ema,
 }
