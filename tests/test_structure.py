@@ -18,7 +18,7 @@ FLOORS = {
     "ewma": {"precision"},
     "measures": {"precision"},
     "transforms": {"lazy", "precision", "ewma", "measures"},
-    "optimizers": {"transforms"},
+    "optimizers": {"ewma", "transforms"},
     "contract": {"lazy"},  # it checks anyone's optimizers, and knows none
     "problems": set(),
     "runs": {"measures"},  # so that a training and `observe` measure alike

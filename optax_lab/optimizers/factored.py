@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
+from optax_lab import ewma
 from optax_lab.optimizers import links
 from optax_lab.transforms import factored as rules
 from optax_lab.transforms import momentum as momenta
@@ -74,6 +75,8 @@ def adafactor(
 
     Source: Shazeer & Stern 2018, arXiv:1804.04235, algorithms 4 and 5, sections 6 to 8.
     """
+    ewma.check_decay("momentum", momentum)
+    numerics.check_at_least_0("weight_decay_rate", weight_decay_rate)
     root = rules.scale_by_factored_rms(
         factored,
         decay_rate,

@@ -6,6 +6,7 @@ from typing import Any
 
 import optax
 
+from optax_lab import ewma
 from optax_lab.optimizers import links
 from optax_lab.transforms import momentum, numerics
 from optax_lab.transforms import sign as rules
@@ -99,6 +100,7 @@ def signum(
 
     Source: Bernstein et al. 2018, arXiv:1802.04434, algorithm 2.
     """
+    ewma.check_decay("beta", beta)
     return optax.chain(
         momentum.ema(beta, False, accumulator_dtype, rounding=rounding),
         rules.scale_by_sign(),

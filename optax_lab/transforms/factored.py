@@ -61,7 +61,7 @@ def scale_by_factored_rms(
     """
     numerics.check_at_least_0("decay_rate", decay_rate)
     numerics.check_at_least_0("min_dim_size_to_factor", min_dim_size_to_factor)
-    numerics.check_at_least_0("eps", epsilon)
+    numerics.check_at_least_0("epsilon", epsilon)
     numerics.check_rounding(rounding)
     denominator = denominator or numerics.inside(0.0)
     shortest = min_dim_size_to_factor if factored else math.inf
