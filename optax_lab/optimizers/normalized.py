@@ -79,7 +79,7 @@ def adopt(
     *,
     nesterov: bool = False,
     use_clipping: bool = True,
-    clip_value_fn: Callable[..., ArrayLike] = lambda x: x**0.25,
+    clip_value_fn: Callable[..., ArrayLike] | ArrayLike = lambda x: x**0.25,
     nu_dtype: Any = None,
     rounding: numerics.Rounding = "stochastic",
 ) -> optax.GradientTransformationExtraArgs:
@@ -97,7 +97,7 @@ def adopt(
       mu_dtype: what μ is stored in; the parameters' dtype when None.
       nesterov: takes uₜ into the average once more for the step.
       use_clipping: clips uₜ; a complex one is clipped in its modulus.
-      clip_value_fn: a function of t that replaces t^¼.
+      clip_value_fn: a function of t that replaces t^¼, or a number.
       nu_dtype: what ν is stored in; real and at least float32 when None.
       rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
 

@@ -5,19 +5,17 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
-from jaxtyping import Array, Int, PyTree
-from optax import ScaleByAdamState, ScaleByAdanState
+from jaxtyping import PyTree
+from optax import ScaleByAdanState
 
 from optax_lab import ewma, precision
 from optax_lab.transforms import adam, numerics
 
 
 class ScaleByMarsState(NamedTuple):
-    """Adam's state: a count, the averages of c and |c|²; and the last gradient."""
+    """Holds the state of Adam, which averages c and |c|², and the last gradient."""
 
-    count: Int[Array, ""]
-    mu: ewma.Ewma
-    nu: ewma.Ewma
+    adam: PyTree
     g: PyTree
 
 
@@ -126,17 +124,17 @@ def scale_by_mars(
 
     def init_fn(params):
         g = ewma.init(params, dtype=mu_dtype).average
-        return ScaleByMarsState(*rule.init(params), g)
+        return ScaleByMarsState(rule.init(params), g)
 
     def update_fn(updates, state, params=None):
         del params
-        key = numerics.rounding_key(rounding, state.count, 2, state.g)
-        change = _change(updates, state.g, state.mu)
+        key = numerics.rounding_key(rounding, state.adam.count, 2, state.g)
+        change = _change(updates, state.g, state.adam.mu)
         c = numerics.add(updates, change, gamma * b1 / (1 - b1))
         c = precision.each(lambda c: c / jnp.maximum(numerics.norm(c), 1), c)
-        step, after = rule.update(c, ScaleByAdamState(*state[:3]))
+        step, after = rule.update(c, state.adam)
         g = ewma.accumulate(state.g, updates, 0, key=key)
-        return numerics.like(step, updates), ScaleByMarsState(*after, g)
+        return numerics.like(step, updates), ScaleByMarsState(after, g)
 
     return optax.GradientTransformation(init_fn, update_fn)
 

@@ -76,8 +76,9 @@ def scale_by_ademamix(
         nu = ewma.update(state.nu, numerics.abs_sq(updates), b2, key=keys[2])
         mean = numerics.add(ewma.read(m1), ewma.raw(m2), alpha)
         step = numerics.divide(mean, denominator(nu))
-        counts = map(optax.safe_increment, state[:2])
-        return numerics.like(step, updates), ScaleByAdemamixState(*counts, m1, m2, nu)
+        count, count_m2 = (optax.safe_increment(count) for count in state[:2])
+        after = ScaleByAdemamixState(count, count_m2, m1, m2, nu)
+        return numerics.like(step, updates), after
 
     return optax.GradientTransformation(init_fn, update_fn)
 
@@ -213,7 +214,7 @@ def scale_by_aggmo(
         )
         step = precision.each(mean, *traces)
         count = optax.safe_increment(state.count)
-        return numerics.like(step, updates), ScaleByAggmoState(count, traces)
+        return numerics.like(step, updates), state._replace(count=count, traces=traces)
 
     return optax.GradientTransformation(init_fn, update_fn)
 
@@ -226,16 +227,17 @@ def _once_more(
     read: Callable[[ewma.Ewma], PyTree] = ewma.read,
 ) -> ewma.Ewma:
     """Takes x once more into what is read from an average: (1 − ν)x + ν â."""
-    seen = ewma.Ewma(read(average), jnp.ones_like(average.weight))
-    return ewma.update(seen, x, decay)
+    # What is read may have overflowed by its last bit, and ∞ − ∞ is NaN.
+    mean = precision.each(precision.saturate, read(average))
+    return ewma.update(ewma.Ewma(mean, jnp.ones_like(average.weight)), x, decay)
 
 
 def _decays(betas: ArrayLike | Sequence[ArrayLike]) -> tuple[ArrayLike, ...]:
     """Returns the decays one by one, each of which may be traced."""
-    is_one = not isinstance(betas, Sequence) and jnp.ndim(betas) == 0
-    decays = (betas,) if is_one else tuple(betas)
-    if not decays:
+    if not isinstance(betas, Sequence):
+        betas = list(jnp.asarray(betas)) if jnp.ndim(betas) else [betas]
+    if not betas:
         raise ValueError("betas must hold one decay or more, got none")
-    for decay in decays:
+    for decay in betas:
         ewma.check_decay("betas", decay)
-    return decays
+    return tuple(betas)

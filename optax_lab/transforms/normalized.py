@@ -45,6 +45,9 @@ def scale_by_laprop(
     numerics.check_rounding(rounding)
     denominator = denominator or numerics.outside(eps)
 
+    def init_fn(params):
+        return _fresh(params, mu_dtype, nu_dtype)
+
     def update_fn(updates, state, params=None):
         del params
         keys = numerics.rounding_keys(rounding, state.count, state.mu, state.nu)
@@ -55,7 +58,7 @@ def scale_by_laprop(
         step = numerics.like(ewma.read(mu), updates)
         return step, ScaleByAdamState(count, mu, nu)
 
-    return optax.GradientTransformation(_init(mu_dtype, nu_dtype), update_fn)
+    return optax.GradientTransformation(init_fn, update_fn)
 
 
 def scale_by_adopt(
@@ -66,7 +69,7 @@ def scale_by_adopt(
     *,
     nesterov: bool = False,
     use_clipping: bool = True,
-    clip_value_fn: Callable[..., ArrayLike] = lambda x: x**0.25,
+    clip_value_fn: Callable[..., ArrayLike] | ArrayLike = lambda x: x**0.25,
     nu_dtype: Any = None,
     rounding: numerics.Rounding = "stochastic",
     denominator: numerics.Denominator | None = None,
@@ -86,7 +89,7 @@ def scale_by_adopt(
       mu_dtype: what μ is stored in; the parameters' dtype when None.
       nesterov: takes uₜ into the average once more for the update.
       use_clipping: clips; without it uₜ is cut at the largest number only.
-      clip_value_fn: a function of t that replaces t^¼.
+      clip_value_fn: a function of t that replaces t^¼, or a number.
       nu_dtype: what ν is stored in; real and at least float32 when None.
       rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
       denominator: a function of ν that replaces max(√νₜ₋₁, ε).
@@ -96,7 +99,11 @@ def scale_by_adopt(
     ewma.check_decay("b1", b1)
     ewma.check_decay("b2", b2)
     numerics.check_rounding(rounding)
+    numerics.check_at_least_0("clip_value_fn", clip_value_fn)
     denominator = denominator or _at_least(eps)
+
+    def init_fn(params):
+        return _fresh(params, mu_dtype, nu_dtype)
 
     def update_fn(updates, state, params=None):
         del params
@@ -112,18 +119,13 @@ def scale_by_adopt(
         step = numerics.like(ewma.raw(ahead), updates)
         return step, ScaleByAdamState(count, mu, nu)
 
-    return optax.GradientTransformation(_init(mu_dtype, nu_dtype), update_fn)
+    return optax.GradientTransformation(init_fn, update_fn)
 
 
-def _init(mu_dtype: Any, nu_dtype: Any) -> Callable[[PyTree], ScaleByAdamState]:
-    stored = numerics.statistic_dtype(nu_dtype)
-
-    def init_fn(params):
-        mu = ewma.init(params, dtype=mu_dtype)
-        nu = ewma.init(params, dtype=stored)
-        return ScaleByAdamState(jnp.zeros([], jnp.int32), mu, nu)
-
-    return init_fn
+def _fresh(params: PyTree, mu_dtype: Any, nu_dtype: Any) -> ScaleByAdamState:
+    mu = ewma.init(params, dtype=mu_dtype)
+    nu = ewma.init(params, dtype=numerics.statistic_dtype(nu_dtype))
+    return ScaleByAdamState(jnp.zeros([], jnp.int32), mu, nu)
 
 
 def _at_least(eps: ArrayLike) -> numerics.Denominator:
@@ -133,21 +135,27 @@ def _at_least(eps: ArrayLike) -> numerics.Denominator:
     return lambda nu: precision.each(largest, ewma.raw(nu))
 
 
-def _limit(clip_value_fn: Callable, count: Array) -> ArrayLike:
+def _limit(clip_value_fn: Callable | ArrayLike, count: Array) -> ArrayLike:
+    """Returns the function's value; it is a number where hyperparameters are injected.
+
+    `optax.inject_hyperparams` takes every function for a schedule.
+    """
+    if not callable(clip_value_fn):
+        return clip_value_fn
     with jax.numpy_dtype_promotion("standard"):  # the function is anyone's
         return clip_value_fn(count)
 
 
 def _clip(tree: PyTree, limit: ArrayLike | None) -> PyTree:
     """Cuts every modulus at the limit, and at the largest number where it is None."""
+    if limit is None:
+        return precision.each(precision.saturate, tree)
+    longest = jnp.asarray(limit)
 
     def clip(x):
-        if limit is None:
-            return precision.saturate(x)
         if not jnp.iscomplexobj(x):
-            return jnp.clip(x, -limit, limit)
+            return jnp.clip(x, -longest, longest)
         x = precision.saturate(x)
-        longest = jnp.maximum(jnp.maximum(jnp.abs(x), limit), jnp.finfo(x.dtype).tiny)
-        return limit * (x / longest)
+        return longest * (x / numerics.positive(jnp.maximum(jnp.abs(x), longest)))
 
     return precision.each(clip, tree)
