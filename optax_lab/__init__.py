@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from optax_lab.optimizers.adam import adam, adamw, nadam, nadamw
     from optax_lab.optimizers.adan import adan, mars
     from optax_lab.optimizers.belief import adabelief, yogi
+    from optax_lab.optimizers.curvature import sophia
     from optax_lab.optimizers.distance import prodigy
     from optax_lab.optimizers.factored import adafactor
     from optax_lab.optimizers.iterates import schedule_free_adamw, schedule_free_sgd
@@ -91,6 +92,7 @@ _MODULES = {
     "shampoo": "optimizers.kronecker",
     "signum": "optimizers.sign",
     "soap": "optimizers.kronecker",
+    "sophia": "optimizers.curvature",
     "train": "runs.training",
     "with_param_ema": "transforms.parameters",
     "yogi": "optimizers.belief",
@@ -145,6 +147,7 @@ __all__ = [
     "shampoo",
     "signum",
     "soap",
+    "sophia",
     "train",
     "with_param_ema",
     "yogi",

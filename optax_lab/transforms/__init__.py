@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from optax_lab.transforms.adam import scale_by_adam
     from optax_lab.transforms.adan import scale_by_adan, scale_by_mars
     from optax_lab.transforms.belief import scale_by_belief, scale_by_yogi
+    from optax_lab.transforms.curvature import (
+        hutchinson_estimator_diag_hessian,
+        scale_by_sophia,
+    )
+    from optax_lab.transforms.distance import scale_by_prodigy
     from optax_lab.transforms.factored import (
         clip_by_block_rms,
         scale_by_factored_rms,
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
         schedule_free,
         schedule_free_eval_params,
     )
+    from optax_lab.transforms.kronecker import scale_by_shampoo, scale_by_soap
     from optax_lab.transforms.layerwise import scale_by_novograd, scale_by_trust_ratio
     from optax_lab.transforms.maxima import scale_by_adamax, scale_by_amsgrad
     from optax_lab.transforms.mixing import (
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from optax_lab.transforms.momentum import ema, trace
     from optax_lab.transforms.normalized import scale_by_adopt, scale_by_laprop
     from optax_lab.transforms.observing import observe
+    from optax_lab.transforms.orthogonal import scale_by_muon, scale_by_shape
     from optax_lab.transforms.parameters import lookahead, param_ema, with_param_ema
     from optax_lab.transforms.rectified import scale_by_radam
     from optax_lab.transforms.rms import (
@@ -49,6 +56,7 @@ _MODULES = {
     "evaluation_params": "iterates",
     "grams": "wrappers",
     "grokfast": "wrappers",
+    "hutchinson_estimator_diag_hessian": "curvature",
     "lookahead": "parameters",
     "observe": "observing",
     "param_ema": "parameters",
@@ -66,14 +74,20 @@ _MODULES = {
     "scale_by_learning_rate": "scaling",
     "scale_by_lion": "sign",
     "scale_by_mars": "adan",
+    "scale_by_muon": "orthogonal",
     "scale_by_novograd": "layerwise",
     "scale_by_param_block_rms": "factored",
+    "scale_by_prodigy": "distance",
     "scale_by_qhadam": "mixing",
     "scale_by_qhm": "mixing",
     "scale_by_radam": "rectified",
     "scale_by_rms": "rms",
     "scale_by_rss": "adagrad",
+    "scale_by_shampoo": "kronecker",
+    "scale_by_shape": "orthogonal",
     "scale_by_sign": "sign",
+    "scale_by_soap": "kronecker",
+    "scale_by_sophia": "curvature",
     "scale_by_stddev": "rms",
     "scale_by_trust_ratio": "layerwise",
     "scale_by_yogi": "belief",
@@ -91,6 +105,7 @@ __all__ = [
     "evaluation_params",
     "grams",
     "grokfast",
+    "hutchinson_estimator_diag_hessian",
     "lookahead",
     "observe",
     "param_ema",
@@ -108,14 +123,20 @@ __all__ = [
     "scale_by_learning_rate",
     "scale_by_lion",
     "scale_by_mars",
+    "scale_by_muon",
     "scale_by_novograd",
     "scale_by_param_block_rms",
+    "scale_by_prodigy",
     "scale_by_qhadam",
     "scale_by_qhm",
     "scale_by_radam",
     "scale_by_rms",
     "scale_by_rss",
+    "scale_by_shampoo",
+    "scale_by_shape",
     "scale_by_sign",
+    "scale_by_soap",
+    "scale_by_sophia",
     "scale_by_stddev",
     "scale_by_trust_ratio",
     "scale_by_yogi",

@@ -1,0 +1,236 @@
+# The average of gradients, made orthogonal.
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+from jaxtyping import Array, PyTree
+from optax.contrib import MuonDimensionNumbers, MuonState
+
+from optax_lab import ewma, precision
+from optax_lab.transforms import matrices, momentum, numerics
+
+# A `MuonDimensionNumbers` for every leaf: a tree or a prefix of one, or what makes it.
+DimensionNumbers = PyTree | Callable[[PyTree], PyTree] | None
+
+NS_COEFFS = {
+    "standard": (3.4445, -4.7750, 2.0315),
+    "dion": (
+        (4.0848, -6.8946, 2.9270),
+        (3.9505, -6.3029, 2.6377),
+        (3.7418, -5.5913, 2.3037),
+        (2.8769, -3.1427, 1.2046),
+        (2.8366, -3.0525, 1.2012),
+    ),
+}
+
+
+def scale_by_muon(
+    ns_coeffs: Any = NS_COEFFS["standard"],
+    ns_steps: int = 5,
+    beta: ArrayLike = 0.95,
+    eps: ArrayLike = 1e-8,
+    mu_dtype: Any = None,
+    *,
+    nesterov: bool = True,
+    adaptive: bool = False,
+    preconditioning: str = "frobenius",
+    weight_dimension_numbers: DimensionNumbers = None,
+    rounding: numerics.Rounding = "stochastic",
+) -> optax.GradientTransformation:
+    """Makes the average of gradients orthogonal: all its singular values about 1.
+
+    μₜ = μₜ₋₁ + (1 − β)(gₜ − μₜ₋₁), x = μ̂ₜ/(‖μ̂ₜ‖ + ε), and the update is x after
+    `ns_steps` Newton–Schulz steps x ← ax + (bA + cA²)x, A = xxᴴ.
+
+    Args:
+      ns_coeffs: (a, b, c), or one for each step, which are then all taken, whatever
+        `ns_steps`; a name of `NS_COEFFS`.
+      ns_steps: the number of steps, static.
+      beta: β in [0, 1).
+      eps: ε.
+      mu_dtype: what μ is stored in; the parameters' dtype when None.
+      nesterov: puts βμₜ/wₜ₊₁ + (1 − β)gₜ/wₜ in the place of μ̂ₜ.
+      adaptive: multiplies the update by ⟨μ̂ₜ, update⟩, about the sum of μ̂ₜ's singular
+        values.
+      preconditioning: what μ̂ₜ is divided by: "frobenius" and "spectral", that norm;
+        "schatten", √‖μ̂ₜμ̂ₜᴴ‖; "aol", for each row the root of the sum of the
+        magnitudes in μ̂ₜμ̂ₜᴴ.
+      weight_dimension_numbers: a `MuonDimensionNumbers` for every leaf, a tree or a
+        function of the parameters; when None all leaves are matrices.
+      rounding: how a bfloat16 μ is rounded, "stochastic" or "nearest".
+
+    Deviations from Optax: "schatten" takes xxᴴ of complex matrices, Optax xxᵀ, which is
+    NaN (PR #1761); "schatten" and "aol" take the ε they are given, Optax always 1e-8;
+    "aol" takes the rows of the axes it is given, Optax of a square matrix the first
+    one's; more coefficients than `ns_steps` are all taken, Optax refuses them.
+
+    Sources: Jordan 2024, kellerjordan.github.io/posts/muon; Bernstein & Newhouse 2024,
+    arXiv:2409.20325 (adaptive); Boissin et al. 2025, arXiv:2512.04632 (aol); Grishina
+    et al. 2025, arXiv:2506.10935 (schatten); Ahn et al. 2025, arXiv:2504.05295 (dion).
+    """
+    ewma.check_decay("beta", beta)
+    numerics.check_at_least_0("eps", eps)
+    numerics.check_rounding(rounding)
+    _check_preconditioning(preconditioning)
+    ns_coeffs = _coefficients(ns_coeffs, ns_steps)
+
+    def init_fn(params):
+        mu = ewma.init(params, dtype=mu_dtype)
+        return MuonState(jnp.zeros([], jnp.int32), mu, jnp.asarray(ns_coeffs))
+
+    def update_fn(updates, state, params=None):
+        (key,) = numerics.rounding_keys(rounding, state.count, state.mu)
+        mu = ewma.update(state.mu, updates, beta, key=key)
+        mean = momentum.look_ahead(mu, updates, beta) if nesterov else ewma.read(mu)
+
+        def orthogonal(x, axes):
+            stack, restore = _as_matrices(x, axes)
+            steps = _each_step(state.ns_coeffs, ns_steps, jnp.real(x).dtype)
+            make = lambda m: matrices.orthogonalise(m, steps, eps, preconditioning)
+            step = restore(jax.vmap(make)(stack))
+            return _dual(x, step) if adaptive else step
+
+        shaped = updates if params is None else params
+        axes = dimension_numbers(weight_dimension_numbers, shaped)
+        step = _each_matrix(orthogonal, updates, mean, axes)
+        count = optax.safe_increment(state.count)
+        return numerics.like(step, updates), MuonState(count, mu, state.ns_coeffs)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def scale_by_shape(
+    weight_dimension_numbers: DimensionNumbers = None,
+    consistent_rms: ArrayLike | None = None,
+) -> optax.GradientTransformation:
+    """Scales each matrix so that one learning rate serves all shapes.
+
+    A matrix that maps n numbers to m is multiplied by √max(1, m/n), or by ρ√max(n, m),
+    which gives an orthogonal matrix elements of the root mean square ρ.
+
+    Args:
+      weight_dimension_numbers: as in `scale_by_muon`.
+      consistent_rms: ρ; 0.2 is Adam's. None for the first form.
+
+    Sources: Jordan 2024, kellerjordan.github.io/posts/muon; Liu et al. 2025,
+    arXiv:2502.16982 (consistent_rms).
+    """
+    numerics.check_at_least_0("consistent_rms", consistent_rms)
+
+    def scale(x, axes):
+        inputs, outputs = _fans(x, axes)
+        if consistent_rms is None:
+            return math.sqrt(max(1, outputs / inputs)) * precision.widen(x)
+        return math.sqrt(max(inputs, outputs)) * consistent_rms * precision.widen(x)
+
+    def update_fn(updates, params):
+        shaped = updates if params is None else params
+        axes = dimension_numbers(weight_dimension_numbers, shaped)
+        step = _each_matrix(scale, updates, updates, axes)
+        return numerics.like(step, updates)
+
+    return optax.stateless(update_fn)
+
+
+# --- Which axes make a matrix ---------------------------------------------------------
+
+
+def dimension_numbers(spec: DimensionNumbers, tree: PyTree) -> PyTree:
+    """Returns the axes of every leaf: a `MuonDimensionNumbers`, or None for no matrix.
+
+    Args:
+      spec: such a tree, or a prefix of one; a function of `tree` that returns one;
+        None where all leaves are matrices.
+      tree: the parameters, or what is like them.
+    """
+    if not jax.tree.leaves(tree):
+        return tree  # nothing, or what `optax.tree.map_params` puts for the parameters
+    given = spec(tree) if callable(spec) else spec
+    given = MuonDimensionNumbers() if given is None else given
+    spread = lambda axes, part: jax.tree.map(lambda _: axes, part)
+    is_axes = lambda x: x is None or isinstance(x, MuonDimensionNumbers)
+    return jax.tree.map(spread, given, tree, is_leaf=is_axes)
+
+
+def of_matrices(tree: PyTree) -> PyTree:
+    """Returns the axes of leaves with two of them, and None for all others."""
+    return jax.tree.map(lambda x: MuonDimensionNumbers() if x.ndim == 2 else None, tree)
+
+
+def _each_matrix(f: Callable, updates: PyTree, tree: PyTree, axes: PyTree) -> PyTree:
+    """Maps f over the leaves of `tree` and their axes; None where updates are None."""
+    apply = lambda u, x, a: None if u is None else f(x, a)
+    with jax.numpy_dtype_promotion("standard"):
+        return jax.tree.map(apply, updates, tree, axes, is_leaf=lambda u: u is None)
+
+
+def _axes(x: Array, axes: MuonDimensionNumbers | None) -> list[tuple[int, ...]]:
+    """Returns the axes that a leaf is indexed, reduced and written along."""
+    if axes is None or x.ndim < 2:
+        raise ValueError(f"muon needs matrices, got a leaf of shape {x.shape}: {axes}")
+    listed = [(a,) if isinstance(a, int) else tuple(a) for a in axes]
+    inputs, outputs = (tuple(a % x.ndim for a in group) for group in listed)
+    if set(inputs) & set(outputs):
+        raise ValueError(f"reduction and output axes must differ, got {axes}")
+    rest = set(range(x.ndim)) - set(inputs) - set(outputs)
+    return [tuple(sorted(rest)), inputs, outputs]
+
+
+def _fans(x: Array, axes: MuonDimensionNumbers | None) -> tuple[int, int]:
+    _, inputs, outputs = _axes(x, axes)
+    size = lambda group: math.prod(x.shape[a] for a in group)
+    return size(inputs), size(outputs)
+
+
+def _as_matrices(
+    x: Array, axes: MuonDimensionNumbers | None
+) -> tuple[Array, Callable[[Array], Array]]:
+    """Returns a leaf as a stack of matrices, and the function that leads back."""
+    order = sum(_axes(x, axes), ())
+    turned = x.transpose(order)
+    back = sorted(range(x.ndim), key=order.__getitem__)
+    restore = lambda y: y.reshape(turned.shape).transpose(back)
+    return turned.reshape(-1, *_fans(x, axes)), restore
+
+
+# --- The iteration's steps ------------------------------------------------------------
+
+
+def _coefficients(ns_coeffs: Any, ns_steps: int) -> Array:
+    if isinstance(ns_coeffs, str):
+        if ns_coeffs not in NS_COEFFS:
+            allowed = " or ".join(f'"{name}"' for name in NS_COEFFS)
+            raise ValueError(f"ns_coeffs must be numbers, {allowed}, got {ns_coeffs!r}")
+        ns_coeffs = NS_COEFFS[ns_coeffs]
+    ns_coeffs = jnp.asarray(ns_coeffs)
+    if ns_coeffs.ndim not in (1, 2) or ns_coeffs.shape[-1] != 3:
+        shape = ns_coeffs.shape
+        raise ValueError(f"ns_coeffs must have shape (3,) or (n, 3), got {shape}")
+    if not isinstance(ns_steps, int) or ns_steps < 1:
+        raise ValueError(f"ns_steps must be an int of at least 1, got {ns_steps}")
+    return ns_coeffs
+
+
+def _each_step(ns_coeffs: Array, ns_steps: int, dtype: Any) -> list[tuple]:
+    """Returns (a, b, c) for each step."""
+    ns_coeffs = ns_coeffs.astype(dtype)
+    one_for_all = ns_coeffs.ndim == 1
+    return [tuple(ns_coeffs)] * ns_steps if one_for_all else [*map(tuple, ns_coeffs)]
+
+
+def _dual(x: Array, step: Array) -> Array:
+    """Returns ⟨x, step⟩ step: the length is the sum of x's singular values."""
+    unit, size = matrices.scaled(x)
+    product = jnp.real(jnp.sum(unit.conj() * step))
+    return precision.saturate(size * product) * step
+
+
+def _check_preconditioning(name: str) -> None:
+    if name not in matrices.PRECONDITIONINGS:
+        allowed = ", ".join(f'"{n}"' for n in matrices.PRECONDITIONINGS)
+        raise ValueError(f"preconditioning must be one of {allowed}, got {name!r}")
