@@ -1,0 +1,110 @@
+# What the average and the denominators must answer, in plain NumPy, for the mutation.
+
+import jax.numpy as jnp
+import numpy as np
+
+from optax_lab import ewma
+from optax_lab.transforms import numerics, scaling
+
+
+def close(ours, expected):
+    np.testing.assert_allclose(np.asarray(ours), expected, rtol=1e-11, atol=1e-12)
+
+
+def averages_of(xs, decay):
+    """Returns the average and its weight after each step, from 0."""
+    a, w, rows = np.zeros(xs.shape[1:]), 0.0, []
+    for x in xs:
+        a, w = decay * a + (1 - decay) * x, decay * w + (1 - decay)
+        rows.append((a, w))
+    return rows
+
+
+def smoothing():
+    xs = np.random.default_rng(0).normal(size=(130, 2))  # more than two blocks
+    rows = averages_of(xs, 0.97)
+    close(ewma.smooth(jnp.asarray(xs), 0.97), [a / w for a, w in rows])
+    few = jnp.asarray(xs[:5, 0])
+    close(ewma.smooth(few, 0.97, debias=False), [a[0] for a, _ in rows[:5]])
+
+
+def ways_to_say_a_decay():
+    close(ewma.half_life(3.0) ** 3, 0.5)
+    close(ewma.span(5.0), 4 / 6)
+    close(ewma.com(4.0), 4 / 5)
+    close(ewma.window(8.0), 7 / 8)
+
+
+def averaging():
+    xs = np.random.default_rng(0).normal(size=(3, 2))
+    state = ewma.init(jnp.zeros(2))
+    close(ewma.read(state), 0 * xs[0])
+    for x, (a, w) in zip(xs, averages_of(xs, 0.6), strict=True):
+        state = ewma.update(state, jnp.asarray(x), 0.6)
+        close(state.average, a)
+        close(state.weight, w)
+        close(ewma.raw(state), a)
+        close(ewma.read(state), a / w)
+    state = ewma.update(state, None, 0.6)
+    close(state.average, a)
+
+
+def starts():
+    begun = ewma.init(jnp.zeros(2), start=3.0)
+    close(begun.average, [3, 3])
+    close(begun.weight, 1)
+    close(ewma.init(jnp.zeros(2)).average, [0, 0])
+    state, x = ewma.init(jnp.zeros(2)), np.array([1.0, -2.0])
+    state = ewma.update(state, jnp.asarray(x), ewma.first(state, 0.9))
+    close(state.average, x)
+    state = ewma.update(state, jnp.asarray(3 * x), ewma.first(state, 0.9))
+    close(state.average, 1.2 * x)
+
+
+def summing():
+    x = np.array([1.0, -2.0])
+    total = ewma.accumulate(jnp.asarray(3 * x), jnp.asarray(x), 0.5)
+    close(total, 2.5 * x)
+    close(ewma.accumulate(total, None, 0.5), 2.5 * x)
+
+
+def denominators():
+    v, w = np.array([0.3, 2.0]), 0.4
+    nu = ewma.Ewma(jnp.asarray(v), jnp.asarray(w))
+    close(numerics.outside(0.1)(nu), np.sqrt(v / w) + 0.1)
+    close(numerics.outside(0.1, 0.2)(nu), np.sqrt(v / w + 0.2) + 0.1)
+    close(numerics.outside(0.1, 0.2, average=ewma.raw)(nu), np.sqrt(v + 0.2) + 0.1)
+    close(numerics.inside(0.1)(nu), np.sqrt(v + 0.1))
+    close(numerics.inside(0.1, average=ewma.read)(nu), np.sqrt(v / w + 0.1))
+    close(numerics.hat(0.1)(nu), np.sqrt(v / w) + 0.1 / np.sqrt(w))
+
+
+def squares():
+    close(numerics.abs_sq(jnp.array([3.0, -0.5])), [9, 0.25])
+    close(numerics.abs_sq(jnp.array([3 - 4j, 2j])), [25, 4])
+    largest = np.finfo(np.float64).max
+    close(numerics.abs_sq(jnp.array([1e200])), [largest])
+    close(numerics.root(jnp.array([4.0, 0.0])), [2, np.sqrt(np.finfo(float).tiny)])
+
+
+def norms():
+    close(numerics.norm_sq(jnp.array([[3.0, 0.0], [4.0, 1.0]])), 26)
+    close(numerics.norm(jnp.array([3.0, -4j])), 5)
+    close(numerics.norm(jnp.array([0.3, 0.4])), 0.5)
+    assert float(numerics.norm(jnp.zeros(2))) == 0
+
+
+def links():
+    g, x = jnp.array([1.0, -2.0]), jnp.array([3.0, 4.0])
+    stepped = lambda link: link.update(g, link.init(x), x)[0]
+    close(stepped(scaling.scale_by_learning_rate(0.5)), [-0.5, 1])
+    close(stepped(scaling.scale_by_learning_rate(0.5, flip_sign=False)), [0.5, -1])
+    close(stepped(scaling.add_decayed_weights(0.5)), [2.5, 0])
+    close(stepped(scaling.add_decayed_weights(0.5, mask=False)), g)
+
+
+ALL = {
+    "ewma": [averaging, starts, summing, smoothing, ways_to_say_a_decay],
+    "numerics": [denominators, squares, norms],
+    "scaling": [links],
+}
