@@ -92,7 +92,10 @@ def read(state: Ewma) -> PyTree:
     decays. Before the first observation it is 0. Leaves are float32 or wider.
     """
     weight = jnp.where(state.weight > 0, state.weight, jnp.ones_like(state.weight))
-    return precision.each(lambda a: a / weight, state.average)
+    # An average of 16 bits may stand at the end of its range, and w below 1.
+    is_short = any(leaf.dtype.itemsize < 4 for leaf in jax.tree.leaves(state.average))
+    cut = precision.saturate if is_short else lambda quotient: quotient
+    return precision.each(lambda a: cut(a / weight), state.average)
 
 
 def raw(state: Ewma) -> PyTree:

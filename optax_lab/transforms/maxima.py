@@ -99,6 +99,9 @@ def scale_by_adamax(
     numerics.check_at_least_0("eps", eps)
     numerics.check_rounding(rounding)
 
+    # Not over tiny: XLA makes m/(wn) of (m/w)/n, and a weight times tiny is 0.
+    over_0 = lambda n: jnp.maximum(n, numerics.root(jnp.zeros_like(n)))
+
     def larger(n, g):
         if g is None:
             return n
@@ -114,7 +117,7 @@ def scale_by_adamax(
         key = numerics.rounding_key(rounding, state.count, 0, state.mu)
         mu = ewma.update(state.mu, updates, b1, key=key)
         nu = precision.store(precision.each(larger, state.nu, updates), state.nu)
-        step = numerics.divide(ewma.read(mu), precision.each(numerics.positive, nu))
+        step = numerics.divide(ewma.read(mu), precision.each(over_0, nu))
         count = optax.safe_increment(state.count)
         return numerics.like(step, updates), ScaleByAdamState(count, mu, nu)
 

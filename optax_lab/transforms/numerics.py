@@ -19,13 +19,14 @@ Denominator = Callable[[ewma.Ewma], PyTree]
 def abs_sq(tree: PyTree) -> PyTree:
     """Returns |x|² of every leaf: real, float32 or wider, and never infinite.
 
-    The square of a finite x may exceed the largest number; it is cut there, because an
-    average that has once been infinite is NaN for ever.
+    The square of a finite x may exceed the largest number. It is cut at half of that,
+    because an average that has once been infinite is NaN for ever, and because rounding
+    may make it larger than all it has observed.
     """
 
     def square(x):
         squared = jnp.real(x) ** 2 + jnp.imag(x) ** 2 if _is_complex(x) else x * x
-        return jnp.minimum(squared, jnp.finfo(squared.dtype).max)
+        return jnp.minimum(squared, jnp.finfo(squared.dtype).max / 2)
 
     return precision.each(square, tree)
 
