@@ -10,6 +10,7 @@ from optax_lab import lazy
 
 if TYPE_CHECKING:
     from optax_lab import contract, ewma
+    from optax_lab.dissection import anatomy
     from optax_lab.optimizers.adagrad import adagrad
     from optax_lab.optimizers.adam import adam, adamw, nadam, nadamw
     from optax_lab.optimizers.adan import adan, mars
@@ -59,6 +60,7 @@ _MODULES = {
     "adopt": "optimizers.normalized",
     "aggmo": "optimizers.mixing",
     "amsgrad": "optimizers.maxima",
+    "anatomy": "dissection",
     "cautious": "transforms.wrappers",
     "contract": "contract",
     "descend": "runs.descent",
@@ -114,6 +116,7 @@ __all__ = [
     "adopt",
     "aggmo",
     "amsgrad",
+    "anatomy",
     "cautious",
     "contract",
     "descend",

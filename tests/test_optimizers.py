@@ -1,6 +1,7 @@
 # Every optimizer against its paper and against Optax, step by step.
 
 import inspect
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -90,8 +91,9 @@ def test_the_signature_is_optaxs_and_ours_adds_keywords_only(name):
     for parameter in theirs.values():
         mine = ours[parameter.name]
         assert mine.kind is parameter.kind
-        functions = callable(mine.default) and callable(parameter.default)
-        assert mine.default == parameter.default or functions
+        made = (Callable, optax.GradientTransformation)  # each library has its own
+        alike = isinstance(mine.default, made) and isinstance(parameter.default, made)
+        assert mine.default == parameter.default or alike
     added = [p for n, p in ours.items() if n not in theirs]
     assert all(p.kind is p.KEYWORD_ONLY for p in added)
 

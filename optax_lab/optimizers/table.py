@@ -11,6 +11,8 @@ from optax_lab.optimizers import (
     adam,
     adan,
     belief,
+    curvature,
+    distance,
     factored,
     iterates,
     kronecker,
@@ -127,6 +129,14 @@ OPTIMIZERS: dict[str, Entry] = {
     ),
     "shampoo": Entry(kronecker.shampoo, 0.02, _ADAM | {"eps": (1e-10, 1e-2)}),
     "soap": Entry(kronecker.soap, 3e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
+    "prodigy": Entry(
+        distance.prodigy, 1.0, {"learning_rate": _RATES, "estim_lr_coef": (0.1, 10.0)}
+    ),
+    "sophia": Entry(
+        curvature.sophia,
+        1e-3,
+        _ADAM | {"gamma": (1e-3, 1.0), "weight_decay": (1e-4, 1.0)},
+    ),
 }
 
 # What goes over any of them, by the name that expressions know it by.

@@ -76,9 +76,15 @@ def schedule_free(
 
     def init_fn(params):
         z = parameters.start(params, dtype=state_dtype)
-        zero, base = jnp.zeros_like(z.weight), base_optimizer.init(params)
-        share, count = jnp.full_like(zero, b1), jnp.ones([], jnp.int32)
-        return ScheduleFreeState(share, zero, count, zero, base, z.average)
+        zero = lambda: jnp.zeros_like(z.weight)  # two, or neither can be donated
+        return ScheduleFreeState(
+            b1=jnp.full_like(z.weight, b1),
+            weight_sum=zero(),
+            step_count=jnp.ones([], jnp.int32),
+            max_lr=zero(),
+            base_optimizer_state=base_optimizer.init(params),
+            z=z.average,
+        )
 
     def update_fn(updates, state, params=None, **extra_args):
         numerics.check_params(params, "schedule_free")
