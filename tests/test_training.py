@@ -199,9 +199,10 @@ def test_an_optimizer_is_judged_where_it_says():
 
 
 def test_the_optimizer_gets_the_value_the_gradient_and_the_function():
-    def update_fn(updates, state, params=None, *, value, grad, value_fn):
+    def update_fn(updates, state, params=None, *, value, grad, value_fn, obj_fn):
         assert jax.tree.structure(grad) == jax.tree.structure(updates)
-        state = jnp.maximum(state, jnp.abs(value - value_fn(params)))
+        for f in (value_fn, obj_fn):
+            state = jnp.maximum(state, jnp.abs(value - f(params)))
         return jax.tree.map(lambda u: -0.1 * u, updates), state
 
     init_fn = lambda params: jnp.zeros((), jnp.float32)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from optax_lab import transforms
 from optax_lab.cli import choices, devices, output, progress, tasks, verdicts
 from optax_lab.cli.choices import Optimizer
 from optax_lab.cli.settings import Compare
@@ -77,6 +78,7 @@ def _train(
             tasks.keys(range(settings.seeds)),
             epochs=settings.epochs,
             on_block=on_block,
+            evaluate_at=transforms.evaluation_params,
         ):
             seed, history, final = trained.index, trained.history, trained.final
             _write(settings, optimizer, task, folder, seed, history, final)

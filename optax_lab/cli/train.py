@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from optax_lab import transforms
 from optax_lab.cli import choices, devices, output, progress, tasks
 from optax_lab.cli.settings import Train
 from optax_lab.problems import networks
@@ -85,6 +86,7 @@ def _train(
             tasks.keys(settings.seed),
             epochs=settings.epochs,
             on_block=on_block,
+            evaluate_at=transforms.evaluation_params,
         )
         writer.finish(result.final)
         last = settings.epochs - 1
