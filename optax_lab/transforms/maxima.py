@@ -37,7 +37,8 @@ def scale_by_amsgrad(
       mu_dtype: what μ is stored in; the parameters' dtype when None.
       bias_correction_mu: reads μ̂ₜ = μₜ/wₜ; the paper has μₜ itself.
       bias_correction_nu: compares ν̂ₜ = νₜ/wₜ; the paper has νₜ itself.
-      nu_dtype: what ν and ν⁺ are stored in; real and at least float32 when None.
+      nu_dtype: what ν and ν⁺ are stored in; real and at least float32 when None. ν⁺
+        keeps the peaks of a bfloat16 ν that is rounded at random.
       rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
       denominator: a function of ν⁺, with the weight of ν, that replaces the one above.
 
@@ -63,7 +64,7 @@ def scale_by_amsgrad(
         mu = ewma.update(state.mu, updates, b1, key=keys[0])
         nu = ewma.update(state.nu, numerics.abs_sq(updates), b2, key=keys[1])
         largest = precision.each(jnp.maximum, state.nu_max, square_of(nu))
-        # To nearest: a maximum of values rounded at random would climb.
+        # To nearest: rounded at random, a maximum would climb step by step.
         nu_max = precision.store(largest, state.nu_max)
         step = numerics.divide(mean_of(mu), denominator(nu._replace(average=nu_max)))
         count = optax.safe_increment(state.count)

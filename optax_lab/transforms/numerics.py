@@ -17,18 +17,23 @@ Denominator = Callable[[ewma.Ewma], PyTree]
 
 
 def abs_sq(tree: PyTree) -> PyTree:
-    """Returns |x|² of every leaf: real, float32 or wider, and never infinite.
+    """Returns |x|² of every leaf: real, float32 or wider, and `bounded`."""
+    return precision.each(lambda x: bounded(square(x)), tree)
 
-    The square of a finite x may exceed the largest number. It is cut at half of that,
-    because an average that has once been infinite is NaN for ever, and because rounding
-    may make it larger than all it has observed.
+
+def square(x: Array) -> Array:
+    """Returns |x|² of one array, real, and infinite where it is too large."""
+    return jnp.real(x) ** 2 + jnp.imag(x) ** 2 if _is_complex(x) else x * x
+
+
+def bounded(x: Array) -> Array:
+    """Returns x, cut at half the largest number.
+
+    The square of a finite number may be infinite, and an average that has once been
+    infinite is NaN for ever. Half, because rounding may make an average larger than
+    all it has observed.
     """
-
-    def square(x):
-        squared = jnp.real(x) ** 2 + jnp.imag(x) ** 2 if _is_complex(x) else x * x
-        return jnp.minimum(squared, jnp.finfo(squared.dtype).max / 2)
-
-    return precision.each(square, tree)
+    return jnp.minimum(x, jnp.finfo(x.dtype).max / 2)
 
 
 def positive(x: Array) -> Array:
@@ -42,8 +47,9 @@ def root(x: Array) -> Array:
 
 
 def norm_sq(tree: PyTree) -> PyTree:
-    """Returns ‖x‖² of every leaf, as `abs_sq` of its elements: real and finite."""
-    return precision.each(lambda x: precision.saturate(jnp.sum(x)), abs_sq(tree))
+    """Returns ‖x‖² of every leaf: real, float32 or wider, and `bounded`."""
+    # The sum is cut, not its terms: XLA adds them up four times as fast.
+    return precision.each(lambda x: bounded(jnp.sum(square(x))), tree)
 
 
 def norm(x: Array) -> Array:
@@ -103,6 +109,7 @@ def inside(
     eps: ArrayLike, *, average: Callable[[ewma.Ewma], PyTree] = ewma.raw
 ) -> Denominator:
     """Returns ν ↦ √(ν + eps), RMSProp's denominator as Optax and Keras write it."""
+    check_at_least_0("eps", eps)
     return outside(0.0, eps, average=average)
 
 
