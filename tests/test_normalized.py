@@ -143,6 +143,9 @@ def test_the_state_is_that_of_adam_as_in_optax(make):
     assert type(ours) is type(theirs) is optax.ScaleByAdamState
     assert isinstance(ours.mu, ewma.Ewma)
     assert isinstance(ours.nu, ewma.Ewma)
+    of_complex = make(0.1).init(jnp.zeros(2, jnp.complex64))[0]
+    assert of_complex.mu.average.dtype == jnp.complex64
+    assert of_complex.nu.average.dtype == jnp.float32
 
 
 @pytest.mark.parametrize("make", [optax_lab.laprop, optax_lab.adopt])

@@ -78,8 +78,8 @@ def scale_by_adan(
         mean = numerics.add(ewma.read(m), ewma.read(v), b2)
         step = numerics.divide(mean, denominator(n))
         g = ewma.accumulate(state.g, updates, 0, key=keys[3])
-        t = optax.safe_increment(state.t)
-        return numerics.like(step, updates), ScaleByAdanState(m, v, n, g, t)
+        count = optax.safe_increment(state.t)
+        return numerics.like(step, updates), ScaleByAdanState(m, v, n, g, count)
 
     return optax.GradientTransformation(init_fn, update_fn)
 
