@@ -2,9 +2,11 @@
 
 import jax.numpy as jnp
 import numpy as np
+import optax
 
+import optax_lab
 from optax_lab import ewma
-from optax_lab.transforms import numerics, scaling
+from optax_lab.transforms import belief, factored, layerwise, numerics, scaling
 
 
 def close(ours, expected):
@@ -82,8 +84,7 @@ def denominators():
 def squares():
     close(numerics.abs_sq(jnp.array([3.0, -0.5])), [9, 0.25])
     close(numerics.abs_sq(jnp.array([3 - 4j, 2j])), [25, 4])
-    largest = np.finfo(np.float64).max
-    close(numerics.abs_sq(jnp.array([1e200])), [largest])
+    close(numerics.abs_sq(jnp.array([1e200])), [np.finfo(np.float64).max / 2])
     close(numerics.root(jnp.array([4.0, 0.0])), [2, np.sqrt(np.finfo(float).tiny)])
 
 
@@ -94,17 +95,86 @@ def norms():
     assert float(numerics.norm(jnp.zeros(2))) == 0
 
 
+def sums():
+    x, y = np.array([1.0, -2.0]), np.array([0.5, 3.0])
+    close(numerics.add(jnp.asarray(x), jnp.asarray(y)), x + y)
+    close(numerics.add(jnp.asarray(x), jnp.asarray(y), 0.3), x + 0.3 * y)
+
+
 def links():
     g, x = jnp.array([1.0, -2.0]), jnp.array([3.0, 4.0])
-    stepped = lambda link: link.update(g, link.init(x), x)[0]
+    stepped = lambda link, params=x: link.update(g, link.init(x), params)[0]
     close(stepped(scaling.scale_by_learning_rate(0.5)), [-0.5, 1])
     close(stepped(scaling.scale_by_learning_rate(0.5, flip_sign=False)), [0.5, -1])
     close(stepped(scaling.add_decayed_weights(0.5)), [2.5, 0])
     close(stepped(scaling.add_decayed_weights(0.5, mask=False)), g)
+    close(stepped(scaling.weight_decay(1.0)), [4, 2])
+    close(stepped(scaling.weight_decay(0.0), params=None), g)
+
+
+def a_square_that_is_its_average():
+    rule = belief.scale_by_yogi(initial_accumulator_value=0.25)
+    g = jnp.array([0.5, -0.5])
+    close(rule.update(g, rule.init(g))[0], 0.1 * g / (0.5 + 1e-3))
+
+
+def the_two_longest_of_three_axes():
+    g = np.random.default_rng(0).normal(size=(2, 4, 3))
+    rule = factored.scale_by_factored_rms(min_dim_size_to_factor=3)
+    x = g**2 + 1e-30
+    rows, columns = x.mean(1, keepdims=True), x.mean(2, keepdims=True)
+    root = np.sqrt(rows * columns / x.mean((1, 2), keepdims=True))
+    close(rule.update(jnp.asarray(g), rule.init(g))[0], g / root)
+    close(factored.power_decay(4, 0.8), 1 - 5**-0.8)
+
+
+def a_tensor_without_a_gradient():
+    rule = layerwise.scale_by_trust_ratio()
+    zeros, x = jnp.zeros(2), jnp.array([3.0, 4.0])
+    close(rule.update(zeros, rule.init(x), x)[0], zeros)
+
+
+def where_iterates_are_judged():
+    x = {"a": jnp.array([1.0, -2.0]), "b": jnp.array(3.0)}
+    g = {"a": jnp.array([0.5, 0.5]), "b": jnp.array(1.0)}
+    free = optax_lab.schedule_free(optax_lab.sgd(0.4), 0.4, b1=0.5)
+    optimizer = optax.masked(free, {"a": True, "b": False})
+    state, y = optimizer.init(x), x
+    for _ in range(2):
+        u, state = optimizer.update(g, state, y)
+        y = {"a": y["a"] + u["a"], "b": y["b"] + u["b"]}
+    # z goes by 0.2, and x is the mean of the two z.
+    judged = optax_lab.evaluation_params(state, y)
+    close(judged["a"], x["a"] - 0.3)
+    close(judged["b"], y["b"])
+    close(y["a"], x["a"] - 0.35)
+
+
+def steps_without_weight():
+    free = optax_lab.schedule_free(optax_lab.sgd(1.0), 0.0, b1=0.5)
+    x = jnp.array([1.0, -2.0])
+    u, _ = free.update(x, free.init(x), x)
+    close(u, -0.5 * x)  # z moves, and the average of the iterates stays
+
+
+def averages_of_parameters():
+    x = jnp.array([1.0, -2.0])
+    fast = optax_lab.with_param_ema(optax_lab.sgd(1.0), 0.5)
+    u, state = fast.update(x / 2, fast.init(x), x)
+    close(optax_lab.param_ema(state), x * (0.25 + 0.25) / 0.75)
+    optimizer = optax_lab.lookahead(fast, 1, 0.5, reset_state=True)
+    u, state = optimizer.update(x, optimizer.init(x), x)
+    close(u, -0.5 * x)
+    close(optax_lab.param_ema(state), 0.5 * x)  # begins anew at the slow weights
 
 
 ALL = {
+    "belief": [a_square_that_is_its_average],
     "ewma": [averaging, starts, summing, smoothing, ways_to_say_a_decay],
-    "numerics": [denominators, squares, norms],
+    "factored": [the_two_longest_of_three_axes],
+    "iterates": [where_iterates_are_judged, steps_without_weight],
+    "layerwise": [a_tensor_without_a_gradient],
+    "numerics": [denominators, squares, norms, sums],
+    "parameters": [averages_of_parameters],
     "scaling": [links],
 }

@@ -1,8 +1,8 @@
 """Changes every rule one term at a time and asks whether its oracle sees it.
 
 A mutant is judged by its family's cases that run its lines, or, where none does, by
-those of every family; `judges.py` holds more of them for what no optimizer needs. It is
-killed at the first step that differs from the paper's, or when it raises. What
+those of every family; what no optimizer needs has judges of its own in `judges.py`. It
+is killed at the first step that differs from the paper's, or when it raises. What
 survives is a term that no case holds fast, or belongs into `equivalents.py`.
 
     python -m tests.mutation [--family adam] [--sample 0.1]
@@ -139,9 +139,7 @@ def judged(
     for mutant in changes:
         panel = _panel(mutant, everyone)
         panel.sort(key=lambda judge: judge.name != last)
-        with mutants.planted(mutant):
-            killers = (judge.name for judge in panel if _objects(judge))
-            last = next(killers, None)
+        last = _killer(mutant, panel)
         yield Verdict(mutant, len(panel), last)
 
 
@@ -207,19 +205,20 @@ def _last(name: str) -> str:
 
 def _panel(mutant: mutants.Mutant, everyone: list[Judge]) -> list[Judge]:
     """Returns the judges that run a mutant's lines, its own family's if there are."""
-    lines = {(mutant.module.__file__, line) for line in mutant.lines}
-    family = _last(mutant.module.__name__)
-    own = [judge for judge in everyone if judge.family == family]
-    able = [judge for judge in own if lines & judge.lines]
-    return able or [judge for judge in everyone if lines & judge.lines]
+    file, family = mutant.module.__file__, _last(mutant.module.__name__)
+    runs = lambda judge: any((file, line) in judge.lines for line in mutant.lines)
+    own = [judge for judge in everyone if judge.family == family and runs(judge)]
+    return own or [judge for judge in everyone if runs(judge)]
 
 
-def _objects(judge: Judge) -> bool:
-    try:
-        _in_time(judge.check)
-    except Exception:
-        return True
-    return False
+def _killer(mutant: mutants.Mutant, panel: list[Judge]) -> str | None:
+    with mutants.planted(mutant):
+        for judge in panel:
+            try:
+                _in_time(judge.check)
+            except Exception:
+                return judge.name
+    return None
 
 
 def _in_time(check: Callable[[], None]) -> None:

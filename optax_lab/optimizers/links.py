@@ -12,7 +12,7 @@ weight_decay = scaling.weight_decay
 
 
 def heavy_ball(
-    decay: ArrayLike | None, nesterov: bool = False, accumulator_dtype: Any = None
+    decay: ArrayLike | None, nesterov: bool, accumulator_dtype: Any = None
 ) -> optax.GradientTransformation:
     """Returns the heavy ball, or a link that does nothing where `decay` is None."""
     if decay is None:
