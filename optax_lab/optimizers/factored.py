@@ -77,7 +77,7 @@ def adafactor(
     """
     ewma.check_decay("momentum", momentum)
     numerics.check_at_least_0("weight_decay_rate", weight_decay_rate)
-    root = rules.scale_by_factored_rms(
+    rule = rules.scale_by_factored_rms(
         factored,
         decay_rate,
         decay_offset,
@@ -86,7 +86,7 @@ def adafactor(
         nu_dtype=nu_dtype,
         rounding=rounding,
     )
-    parts = [root]
+    parts = [rule]
     if clipping_threshold is not None:
         parts.append(rules.clip_by_block_rms(clipping_threshold))
     if learning_rate is not None:

@@ -31,7 +31,7 @@ def lion(
     faster than the one that is kept. For complex numbers sign x is x/|x|.
 
     Args:
-      learning_rate: η, the length of every element's step: 3 to 10 times less than Adam's.
+      learning_rate: η, every element's step, and 3 to 10 times less than Adam's.
       b1: β₁ in [0, 1), of the step.
       b2: β₂ in [0, 1), of μ.
       mu_dtype: what μ is stored in; the parameters' dtype when None.

@@ -17,7 +17,7 @@ from optax_lab.transforms import numerics
 Axes = tuple[int, int] | None  # of columns and of rows; None where nothing is factored
 
 
-def power_decay(step: ArrayLike, exponent: ArrayLike = 0.8) -> ArrayLike:
+def power_decay(step: ArrayLike, exponent: ArrayLike) -> ArrayLike:
     """Returns βₜ = 1 − t^(−c), where t is the step + 1, and 0 for steps before 0."""
     return 1 - jnp.maximum(step + 1, 1) ** (-exponent)
 
@@ -81,7 +81,7 @@ def scale_by_factored_rms(
             step = jnp.asarray(state.count - step_offset, state.v.weight.dtype)
             decay = decay_rate_fn(step, decay_rate)
 
-        squares = precision.each(lambda x: x + epsilon, numerics.abs_sq(updates))
+        squares = precision.each(lambda x: numerics.square(x) + epsilon, updates)
         keys = numerics.rounding_keys(rounding, state.count, *state[1:])
         v_row = ewma.update(state.v_row, take(_rows, squares), decay, key=keys[0])
         v_col = ewma.update(state.v_col, take(_columns, squares), decay, key=keys[1])
@@ -139,10 +139,10 @@ def scale_by_param_block_rms(
 
 def _axes(shape: tuple[int, ...], shortest: int | float) -> Axes:
     """Returns the second longest axis and the longest, if they are long enough."""
-    by_length = sorted(range(len(shape)), key=shape.__getitem__)[-2:]
-    if len(by_length) < 2 or shape[by_length[0]] < shortest:
+    if len(shape) < 2:
         return None
-    return by_length[0], by_length[1]
+    *_, second, longest = sorted(range(len(shape)), key=shape.__getitem__)
+    return (second, longest) if shape[second] >= shortest else None
 
 
 def _rows(x: Array, axes: Axes) -> Array | None:
@@ -154,7 +154,7 @@ def _columns(x: Array, axes: Axes) -> Array | None:
 
 
 def _rest(x: Array, axes: Axes) -> Array | None:
-    return x if axes is None else None
+    return numerics.bounded(x) if axes is None else None
 
 
 _PARTS = (_rows, _columns, _rest)
@@ -165,7 +165,7 @@ def _joined(axes: Axes, row: Array, column: Array, rest: Array) -> Array:
     if axes is None:
         return rest
     row, column = jnp.expand_dims(row, axes[1]), jnp.expand_dims(column, axes[0])
-    mean = jnp.expand_dims(_mean(row, axes[0]), axes[0])
+    mean = _mean(row, axes[0], keepdims=True)
     return row / numerics.positive(mean) * column
 
 
@@ -175,8 +175,8 @@ def _filled(params, shapes):
     return jax.tree.map(fill, params, shapes)
 
 
-def _mean(x: Array, axis: int) -> Array:
-    return precision.saturate(jnp.mean(x, axis=axis))  # its sum may be infinite
+def _mean(x: Array, axis: int, keepdims: bool = False) -> Array:
+    return numerics.bounded(jnp.mean(x, axis=axis, keepdims=keepdims))
 
 
 def _rms(x: Array) -> Array:

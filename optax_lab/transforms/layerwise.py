@@ -39,7 +39,7 @@ def scale_by_trust_ratio(
     def scale(update, param):
         param_norm = jnp.maximum(numerics.norm(param), min_norm)
         update_norm = jnp.maximum(numerics.norm(update), min_norm)
-        is_zero = (param_norm == 0) | (update_norm == 0)
+        is_zero = jnp.minimum(param_norm, update_norm) == 0
         below = jnp.where(is_zero, 1, update_norm + eps)
         ratio = jnp.where(is_zero, 1, trust_coefficient * param_norm / below)
         return precision.saturate(ratio) * update

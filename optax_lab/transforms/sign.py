@@ -63,7 +63,7 @@ def scale_by_lion(
     def update_fn(updates, state, params=None):
         del params
         key = numerics.rounding_key(rounding, state.count, 0, state.mu)
-        wide = state.mu._replace(average=ewma.raw(state.mu))  # c is never rounded
+        wide = ewma.Ewma(ewma.raw(state.mu), state.mu.weight)  # c is never rounded
         step = precision.each(sign, ewma.update(wide, updates, b1).average)
         mu = ewma.update(state.mu, updates, b2, key=key)
         count = optax.safe_increment(state.count)
