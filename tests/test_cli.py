@@ -13,6 +13,7 @@ from optax_lab import cli
 from optax_lab.cli import manifest
 
 ROOT = Path(__file__).parents[1]
+COMMANDS = ("ewma", "descend", "train", "compare", "anatomy", "check", "info")
 HEAVY = {"jax", "optax", "flax", "matplotlib", "tensorboardX", "scipy", "numpy"}
 
 
@@ -60,7 +61,7 @@ def test_help_loads_nothing_heavy():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "0 []"
-    for command in ("ewma", "descend", "train", "compare", "info"):
+    for command in COMMANDS:
         assert command in done.stdout
 
 
@@ -71,7 +72,7 @@ def test_it_runs_as_a_module_and_says_what_is_missing(tmp_path):
     assert not done.stdout
 
 
-@pytest.mark.parametrize("command", ["ewma", "descend", "train", "compare", "info"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_with_an_example(lab, command):
     code, out, _ = lab(command, "--help")
     assert code == 0

@@ -66,6 +66,16 @@ def smoothing():
     return figures.smoothing(x, np.sin(x) + 0.1, np.sin(x), curves)
 
 
+def responses():
+    steps = np.arange(200)
+    fast, slow = (
+        (np.where(steps > 0, (1 - b) * b ** (steps - 1.0), 0), 1 - b ** (steps + 1.0))
+        for b in (0.9, 0.99)
+    )
+    named = {"the update": fast, "mu (β = 0.9)": fast, "nu (β = 0.99)": slow}
+    return figures.responses(named, title="adam")
+
+
 @pytest.fixture(scope="module")
 def everything(lab):
     """One of every figure, some with labels that are long."""
@@ -74,6 +84,7 @@ def everything(lab):
         "surface": figures.surface(QUADRATIC, lab),
         "long labels": figures.surface(QUADRATIC, long, title="A title of one's own"),
         "smoothing": smoothing(),
+        "responses": responses(),
         "curves": figures.learning_curves({"adam": history(), "sgd": history(1)}),
         "diverged": figures.learning_curves({"adam": history(bad=(0, 1))}),
     }
@@ -116,6 +127,7 @@ def test_no_figure_has_axes_that_show_nothing(everything):
         "surface": 2,
         "long labels": 2,
         "smoothing": 1,
+        "responses": 2,
         "curves": 2,
         "diverged": 2,
     }
@@ -352,3 +364,31 @@ def test_panels_are_the_metrics_but_not_the_optimizer_s_unless_asked():
 def test_histories_that_cannot_be_drawn_are_refused(histories, message):
     with pytest.raises(ValueError, match=message):
         figures.learning_curves(histories)
+
+
+# Responses
+
+
+def test_responses_are_shares_of_the_largest_value_of_each_line():
+    figure = responses()
+    above, below = figure.axes
+    assert above.get_xscale() == "log"
+    for axes, last in ((above, 0.9**198), (below, 1.0)):
+        line = line_of(axes, VERMILLION)
+        np.testing.assert_array_equal(line.get_xdata()[:2], [1, 2])
+        assert np.max(line.get_ydata()) == 1
+        assert line.get_ydata()[-1] == pytest.approx(last, rel=1e-6)
+    assert legend_of(figure) == ["the update", "mu (β = 0.9)", "nu (β = 0.99)"]
+    told = figures.alt_text(figure)
+    assert "mu (β = 0.9): below half of its largest value at step 8" in told
+    assert "nu (β = 0.99): below half of its largest value at step 70" in told
+    assert "from 0.1 to 1" in told
+
+
+def test_responses_that_are_0_or_not_finite_can_be_drawn():
+    bad = (np.zeros(5), np.array([0, 1, np.inf, np.nan, 2]))
+    figure = figures.responses({"bad": bad, "worse": (np.full(5, np.nan),) * 2})
+    figure.draw_without_rendering()
+    assert "bad: below half of its largest value at step 1" in figures.alt_text(figure)
+    with pytest.raises(ValueError, match="series is empty"):
+        figures.responses({})

@@ -20,6 +20,7 @@ FLOORS = {
     "transforms": {"lazy", "precision", "ewma", "measures"},
     "optimizers": {"ewma", "transforms"},
     "contract": {"lazy"},  # it checks anyone's optimizers, and knows none
+    "dissection": {"ewma", "optimizers"},
     "problems": set(),
     "runs": {"measures"},  # so that a training and `observe` measure alike
     "studies": {"runs"},
@@ -29,6 +30,7 @@ FLOORS = {
         "transforms",
         "optimizers",
         "contract",
+        "dissection",
         "problems",
         "runs",
         "studies",

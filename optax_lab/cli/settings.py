@@ -173,6 +173,22 @@ class Compare(Training):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Anatomy(Settings):
+    """Says what optimizers keep, and measures how long it remembers, by running them.
+
+    Without names: a table of every optimizer of ours, which takes a minute.
+
+    Example: optax-lab anatomy 'adam(b1=.8)' optax.lion
+    """
+
+    command: ClassVar[str] = "anatomy"
+    optimizers: Names = ()
+    """Such as adam, 'sgd(.1, momentum=.9)', optax.lion or mypkg.optim:mine."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the parameters that the bytes are counted for."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Check:
     """Checks optimizers against what all of ours keep, and names the case that fails.
 
@@ -203,7 +219,8 @@ class Info:
         """Has nothing to check."""
 
 
-COMMANDS = {kind.command: kind for kind in (Ewma, Descend, Train, Compare, Check, Info)}
+_KINDS = (Ewma, Descend, Train, Compare, Anatomy, Check, Info)
+COMMANDS = {kind.command: kind for kind in _KINDS}
 
 
 def _flag(name: str) -> str:

@@ -1,0 +1,83 @@
+# optax-lab anatomy: what optimizers keep, how long it remembers, and how they respond.
+import re
+from typing import Any
+
+import numpy as np
+
+from optax_lab import dissection
+from optax_lab.cli import choices, devices, output, progress
+from optax_lab.cli.settings import Anatomy
+from optax_lab.optimizers import table
+from optax_lab.views import figures
+
+
+def run(settings: Anatomy, argv: list[str]) -> int:
+    """Dissects every optimizer, and draws the responses of those that are named."""
+    output.check(settings)
+    devices.start("cpu")
+    texts = settings.optimizers or tuple(table.OPTIMIZERS)
+    choices.all_optimizers(texts)  # or say which is none before anything is written
+    bar = progress.bar("optimizers", len(texts))
+    found: list[dissection.Anatomy] = []
+    with output.opened(settings, argv) as folder, bar as advance:
+        for text in texts:
+            with folder.guarded(text):
+                make = choices.maker(text)[1]
+                found.append(dissection.dissect(text, make, dtype=settings.dtype))
+                if settings.optimizers:
+                    _write(folder, found[-1], alone=len(texts) == 1)
+            if folder.status == "interrupted":
+                break
+            advance(1)
+    tables = [_optimizers(found, bool(settings.optimizers)), _kept(found)]
+    return output.report(settings, tables, folder)
+
+
+def _write(folder: output.Folder, found: dissection.Anatomy, *, alone: bool) -> None:
+    """Draws the responses, and writes their values."""
+    names = ["update", *(kept.name for kept in found.kept)]
+    labels = ["the update", *map(_label, found.kept)]
+    responses = [found.update, *(kept.response for kept in found.kept)]
+    series = dict(zip(labels, responses, strict=True))
+    file = "responses" if alone else re.sub(r"[^\w.=+,()-]+", "-", found.name)
+    figure = figures.responses(series, title=found.name)
+    figures.save(figure, folder.path / f"{file}.png")
+    for name, response in zip(names, responses, strict=True):
+        told = {"optimizer": found.name, "of": name}
+        rows = enumerate(zip(*map(np.ndarray.tolist, response), strict=True), start=1)
+        values = [
+            told | {"step": k, "to_impulse": a, "to_step": b} for k, (a, b) in rows
+        ]
+        output.append(folder.path / "metrics.csv", values)
+
+
+def _label(kept: dissection.Kept) -> str:
+    decay, gain = map(dissection.number, (kept.decay, kept.gain))
+    return f"{kept.name} (β = {decay}, gain {gain})"
+
+
+def _optimizers(found: list[dissection.Anatomy], with_equations: bool) -> output.Table:
+    rows: list[dict[str, Any]] = [
+        {"optimizer": one.name, "equation": one.equation}
+        | {"bytes_per_parameter": one.bytes_per_parameter}
+        for one in found
+    ]
+    shown = [
+        {"optimizer": one.name}
+        | ({"equation": one.equation} if with_equations else {})
+        | {"bytes per parameter": f"{one.bytes_per_parameter:.4g}"}
+        for one in found
+    ]
+    return output.Table("optimizers", "Optimizers", rows, shown)
+
+
+def _kept(found: list[dissection.Anatomy]) -> output.Table:
+    rows, shown = [], []
+    for one in found:
+        for kept in one.kept:
+            numbers = {k: v for k, v in kept._asdict().items() if k != "response"}
+            rows.append({"optimizer": one.name} | numbers)
+            shown.append({"optimizer": one.name} | dissection.cells(kept))
+        if not one.kept:
+            shown.append({"optimizer": one.name} | dissection.cells(None))
+    return output.Table("kept", "What they keep beside the parameters", rows, shown)
