@@ -14,8 +14,49 @@ REASONS: dict[tuple[str, str, str], str] = {
         "state.adam.mu → state.adam.nu",
     ): "both averages have seen a gradient from the same step on",
     (
+        "transforms.belief",
+        "scale_by_belief",
+        "g - m → m - g",
+    ): "|g − m|² has no sign",
+    (
+        "transforms.rectified",
+        "rectification",
+        "length >= threshold → length > threshold",
+    ): "no number of steps makes ρₜ equal to a threshold",
+    (
+        "transforms.rectified",
+        "rectification",
+        "length > 4 → length >= 4",
+    ): "no number of steps makes ρₜ equal to 4",
+    (
         "transforms.normalized",
         "_fresh",
         "nu → mu",
     ): "both start at 0; that squares are real is a test of the family's",
+    ("optimizers.sign", "signum", "False → True"): "a debiased average has its sign",
+    (
+        "transforms.factored",
+        "scale_by_factored_rms",
+        "ewma.raw → ewma.read",
+    ): "rows are divided by their mean, and their weight with them",
+    (
+        "transforms.factored",
+        "scale_by_factored_rms",
+        "v → state.v (number 2)",
+    ): "only another denominator reads the weight, in a test of the family's",
+    (
+        "transforms.factored",
+        "_filled",
+        "1 → 2",
+    ): "nobody reads what stands in for nothing; its shape is a test of the family's",
+    (
+        "transforms.factored",
+        "_filled",
+        "1 → 0",
+    ): "nobody reads what stands in for nothing; its shape is a test of the family's",
+    (
+        "transforms.factored",
+        "_mean",
+        "jnp.mean → jnp.sum",
+    ): "the paper has sums, and their product over their total is the same",
 }
