@@ -6,7 +6,15 @@ import optax
 
 import optax_lab
 from optax_lab import ewma
-from optax_lab.transforms import belief, factored, layerwise, numerics, scaling
+from optax_lab.transforms import (
+    belief,
+    factored,
+    layerwise,
+    maxima,
+    numerics,
+    rms,
+    scaling,
+)
 
 
 def close(ours, expected):
@@ -118,6 +126,35 @@ def a_square_that_is_its_average():
     close(rule.update(g, rule.init(g))[0], 0.1 * g / (0.5 + 1e-3))
 
 
+def a_maximum_under_another_denominator():
+    rule = maxima.scale_by_amsgrad(
+        0.0, 0.5, bias_correction_nu=False, denominator=numerics.hat(0.3)
+    )
+    g = np.array([2.0, -4.0])
+    _, state = rule.update(jnp.asarray(g), rule.init(g))
+    # ν⁺ stays at g²/2, and the weight of ν is now 3/4.
+    updates, _ = rule.update(jnp.asarray(g / 4), state)
+    root, w = np.sqrt(g**2 / 2 / 0.75), 0.75
+    close(updates, g / 4 / (root + 0.3 / np.sqrt(w)))
+
+
+def a_maximum_of_nothing():
+    rule, zeros = maxima.scale_by_adamax(eps=0.0), jnp.zeros(2)
+    close(rule.update(zeros, rule.init(zeros))[0], zeros)
+
+
+def a_variance_under_another_denominator():
+    g = np.array([2.0, -4.0])
+    for start in (0.0, 1.0):
+        rule = rms.scale_by_stddev(
+            0.75, initial_scale=start, denominator=numerics.hat(0.3)
+        )
+        updates, _ = rule.update(jnp.asarray(g), rule.init(g))
+        w = start or 0.25  # a start that is given has a weight of 1
+        variance = 0.75 * start + 0.25 * g**2 - (0.25 * g) ** 2
+        close(updates, g / (np.sqrt(variance / w) + 0.3 / np.sqrt(w)))
+
+
 def the_two_longest_of_three_axes():
     g = np.random.default_rng(0).normal(size=(2, 4, 3))
     rule = factored.scale_by_factored_rms(min_dim_size_to_factor=3)
@@ -174,7 +211,9 @@ ALL = {
     "factored": [the_two_longest_of_three_axes],
     "iterates": [where_iterates_are_judged, steps_without_weight],
     "layerwise": [a_tensor_without_a_gradient],
+    "maxima": [a_maximum_under_another_denominator, a_maximum_of_nothing],
     "numerics": [denominators, squares, norms, sums],
     "parameters": [averages_of_parameters],
+    "rms": [a_variance_under_another_denominator],
     "scaling": [links],
 }

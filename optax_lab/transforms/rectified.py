@@ -65,8 +65,8 @@ def scale_by_radam(
         mean = momentum.look_ahead(mu, updates, b1) if nesterov else ewma.read(mu)
         count = jnp.asarray(optax.safe_increment(state.count))
         r, relied = rectification(nu.weight, count, b2, threshold)
-        choose = lambda m, d: jnp.where(relied, r * m / d, m)
-        step = precision.each(choose, mean, denominator(nu))
+        rectify = lambda m, d: r * m / jnp.where(relied, d, 1.0)
+        step = precision.each(rectify, mean, denominator(nu))
         return numerics.like(step, updates), ScaleByAdamState(count, mu, nu)
 
     return optax.GradientTransformation(init_fn, update_fn)
@@ -75,13 +75,16 @@ def scale_by_radam(
 def rectification(
     weight: Array, count: Array, decay: ArrayLike, threshold: ArrayLike
 ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
-    """Returns rₜ and whether ρₜ reaches the threshold, from the weight 1 − βᵗ."""
+    """Returns rₜ and whether ρₜ reaches the threshold, from the weight 1 − βᵗ.
+
+    Below the threshold rₜ is 1.
+    """
 
     def rectify(w, t):
         most = 2 / (1 - decay) - 1
         length = most - 2 * t * (1 - w) / w
         relied = (length >= threshold) & (length > 4)
-        # Where r is not used it is that of ρ = ρ∞ = 5, so that no slope is NaN.
+        # Below, ρ = ρ∞ = 5 keeps the root and its slope finite.
         n, m = jnp.where(relied, length, 5.0), jnp.where(relied, most, 5.0)
         square = (n - 4) * (n - 2) * m / ((m - 4) * (m - 2) * n)
         return numerics.root(square), relied

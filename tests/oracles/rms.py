@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import optax_lab
 from tests.oracles import Case
 
 
@@ -53,25 +54,42 @@ def adadelta(theta, grads, lr, rho=0.9, eps=1e-6, weight_decay=0.0):
     return path
 
 
-CASES = [
-    Case("rmsprop", kwargs, rmsprop, True)
-    for kwargs in (
-        {},
-        {"eps": 1e-3, "decay": 0.99, "eps_in_sqrt": False},
-        {"eps": 1e-3, "eps_in_sqrt": True},
-        {"initial_scale": 1.0},
-        {"centered": True, "eps": 1e-3},
-        {"centered": True, "eps": 1e-3, "eps_in_sqrt": False},
-        {"centered": True, "eps": 1e-3, "bias_correction": True},
-        {"momentum": 0.9},
-        {"momentum": 0.9, "nesterov": True},
-        {"bias_correction": True},
-    )
-] + [
-    Case("adadelta", kwargs, adadelta, True)
-    for kwargs in (
-        {},
-        {"rho": 0.5, "eps": 0.1},
-        {"eps": 1e-2, "weight_decay": 0.1},
-    )
-]
+def adadelta_at_1(theta, grads, lr, **kwargs):
+    """Zeiler 2012, algorithm 1, which has no rate."""
+    return adadelta(theta, grads, lambda t: 1.0, **kwargs)
+
+
+CASES = (
+    [
+        Case("rmsprop", kwargs, rmsprop, True)
+        for kwargs in (
+            {},
+            {"eps": 1e-3, "decay": 0.99, "eps_in_sqrt": False},
+            {"eps": 1e-3, "eps_in_sqrt": True},
+            {"initial_scale": 1.0},
+            {"centered": True, "eps": 1e-3},
+            {"centered": True, "eps": 1e-3, "eps_in_sqrt": False},
+            {"centered": True, "eps": 1e-3, "bias_correction": True},
+            {"centered": True, "initial_scale": 1.0},
+            {"momentum": 0.9},
+            {"momentum": 0.9, "nesterov": True},
+            {"bias_correction": True},
+        )
+    ]
+    + [
+        Case("adadelta", kwargs, adadelta, True)
+        for kwargs in (
+            {},
+            {"rho": 0.5, "eps": 0.1},
+            {"eps": 1e-2, "weight_decay": 0.1},
+        )
+    ]
+    + [
+        Case(
+            "adadelta",
+            {"rho": 0.8},
+            adadelta_at_1,
+            make=lambda rate, **kwargs: optax_lab.adadelta(**kwargs),
+        ),  # Optax climbs without a rate
+    ]
+)
