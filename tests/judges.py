@@ -71,6 +71,12 @@ def starts():
     close(state.average, 1.2 * x)
 
 
+def the_end_of_a_short_range():
+    full = jnp.full(2, jnp.finfo(jnp.bfloat16).max, jnp.bfloat16)
+    short = ewma.Ewma(full, jnp.asarray(0.5, jnp.float32))
+    close(ewma.read(short), float(jnp.finfo(jnp.float32).max))
+
+
 def summing():
     x = np.array([1.0, -2.0])
     total = ewma.accumulate(jnp.asarray(3 * x), jnp.asarray(x), 0.5)
@@ -207,7 +213,14 @@ def averages_of_parameters():
 
 ALL = {
     "belief": [a_square_that_is_its_average],
-    "ewma": [averaging, starts, summing, smoothing, ways_to_say_a_decay],
+    "ewma": [
+        averaging,
+        starts,
+        the_end_of_a_short_range,
+        summing,
+        smoothing,
+        ways_to_say_a_decay,
+    ],
     "factored": [the_two_longest_of_three_axes],
     "iterates": [where_iterates_are_judged, steps_without_weight],
     "layerwise": [a_tensor_without_a_gradient],
