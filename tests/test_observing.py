@@ -5,6 +5,7 @@ import optax
 import pytest
 
 import optax_lab
+from optax_lab import contract
 from optax_lab.runs import training
 from optax_lab.transforms import observing
 from tests import tiny
@@ -249,6 +250,13 @@ def test_it_goes_where_any_transformation_goes():
     assert jax.tree.structure(doubled) == jax.tree.structure(state)
     assert float(doubled.observed["gradient_norm"]) == 0
     assert float(doubled.inner_state[0].nu.average["w"][0, 0]) == 1
+
+
+def test_it_keeps_what_every_optimizer_keeps():
+    make = lambda learning_rate=0.1, b1=0.9: observing.observe(
+        optax_lab.adam(learning_rate, b1)
+    )
+    assert [r for r in contract.check(make) if r.verdict == "failed"] == []
 
 
 def test_extra_arguments_reach_the_inner_optimizer():

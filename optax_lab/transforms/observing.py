@@ -10,9 +10,10 @@ from jaxtyping import Array, Float, PyTree
 
 from optax_lab import ewma, measures, precision
 
-# What averages and sums of gradients, and averages of anything, are called in states.
-MOMENTA = ("mu", "trace", "ema", "m", "m1", "exp_avg")
-AVERAGES = (*MOMENTA, "m2", "nu", "v", "n", "exp_avg_sq")
+# What averages and sums of gradients, and of anything, are called in states.
+MOMENTA = ("mu", "trace", "traces", "ema", "m", "m1", "exp_avg")
+_OTHERS = ("m2", "nu", "v", "n", "e_g", "e_x", "exp_avg_sq", "sum_of_squares")
+AVERAGES = MOMENTA + _OTHERS
 
 
 class ObserveState(NamedTuple):
