@@ -77,7 +77,7 @@ OPTIMIZERS: dict[str, Entry] = {
     "yogi": Entry(belief.yogi, 1e-2, _ADAM | {"eps": (1e-8, 1e-1)}),
     "lion": Entry(
         sign.lion,
-        1e-4,
+        3e-4,
         {
             "learning_rate": _RATES,
             "b1": (0.5, 0.99),
@@ -85,18 +85,18 @@ OPTIMIZERS: dict[str, Entry] = {
             "weight_decay": (1e-3, 10.0),
         },
     ),
-    "signum": Entry(sign.signum, 1e-4, {"learning_rate": _RATES, "beta": (0.5, 0.99)}),
-    "lamb": Entry(layerwise.lamb, 1e-2, _ADAM | {"weight_decay": (1e-4, 1.0)}),
+    "signum": Entry(sign.signum, 3e-4, {"learning_rate": _RATES, "beta": (0.5, 0.99)}),
+    "lamb": Entry(layerwise.lamb, 5e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
     "lars": Entry(
-        layerwise.lars, 10.0, {"learning_rate": _RATES, "momentum": (0.5, 0.99)}
+        layerwise.lars, 3.0, {"learning_rate": _RATES, "momentum": (0.5, 0.99)}
     ),
     "novograd": Entry(
         layerwise.novograd,
-        1e-2,
+        3e-2,
         {"learning_rate": _RATES, "b1": (0.5, 0.99), "b2": (0.1, 0.99)},
     ),
     "adafactor": Entry(
-        factored.adafactor, 1e-2, {"learning_rate": _RATES, "decay_rate": (0.5, 1.0)}
+        factored.adafactor, 3e-2, {"learning_rate": _RATES, "decay_rate": (0.5, 1.0)}
     ),
     "schedule_free_sgd": Entry(
         iterates.schedule_free_sgd, 0.5, {"learning_rate": _RATES, "b1": (0.5, 0.99)}
@@ -127,7 +127,7 @@ OPTIMIZERS: dict[str, Entry] = {
         0.02,
         {"learning_rate": _RATES, "beta": (0.5, 0.99), "weight_decay": (1e-4, 1.0)},
     ),
-    "shampoo": Entry(kronecker.shampoo, 0.02, _ADAM | {"eps": (1e-10, 1e-2)}),
+    "shampoo": Entry(kronecker.shampoo, 0.05, _ADAM | {"eps": (1e-8, 1e-2)}),
     "soap": Entry(kronecker.soap, 3e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
     "prodigy": Entry(
         distance.prodigy, 1.0, {"learning_rate": _RATES, "estim_lr_coef": (0.1, 10.0)}
