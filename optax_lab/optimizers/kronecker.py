@@ -17,7 +17,7 @@ def shampoo(
     b1: Hyper = 0.9,
     b2: Hyper | None = 0.99,
     eps: Hyper = 1e-6,
-    precondition_frequency: int = 1,
+    precondition_frequency: int = 10,
     max_precond_dim: int = 1024,
     weight_decay: Hyper = 0.0,
     mask: Any = None,
@@ -37,7 +37,8 @@ def shampoo(
       b1: β₁ in [0, 1).
       b2: β₂ in [0, 1); None for the paper's sum, Lₜ = Lₜ₋₁ + gₜgₜᴴ.
       eps: ε; it has the unit of a squared gradient.
-      precondition_frequency: the roots are taken every so many steps. Static.
+      precondition_frequency: the roots are taken every so many steps, and at each of
+        the first so many. Static.
       max_precond_dim: of a longer dimension's factor only the diagonal is kept.
       weight_decay: λ.
       mask: the parameters that decay, as in `optax.masked`; all when None.

@@ -52,7 +52,7 @@ def scale_by_shampoo(
     b1: ArrayLike = 0.9,
     b2: ArrayLike | None = 0.99,
     eps: ArrayLike = 1e-6,
-    precondition_frequency: int = 1,
+    precondition_frequency: int = 10,
     max_precond_dim: int = 1024,
     *,
     mu_dtype: Any = None,
@@ -69,7 +69,8 @@ def scale_by_shampoo(
       b1: β₁ in [0, 1).
       b2: β₂ in [0, 1); None for the paper's sum, Lₜ = Lₜ₋₁ + gₜgₜᴴ.
       eps: ε; it has the unit of a squared gradient.
-      precondition_frequency: the roots are taken every so many steps. Static.
+      precondition_frequency: the roots are taken every so many steps, and at each of
+        the first so many. Static.
       max_precond_dim: of a longer dimension's factor only the diagonal is kept.
       mu_dtype: what μ is stored in; the parameters' dtype when None.
       rounding: how a bfloat16 μ is rounded, "stochastic" or "nearest".
@@ -102,7 +103,9 @@ def scale_by_shampoo(
 
         totals = ewma.read(products)
         taken = lambda: factors.each(roots_of, updates, shapes, state.roots, totals)
-        is_due = state.count % precondition_frequency == 0
+        # The first gradients leave most directions unseen, whose stale roots are huge.
+        is_young = state.count < precondition_frequency
+        is_due = is_young | (state.count % precondition_frequency == 0)
         roots = jax.lax.cond(is_due, taken, lambda: state.roots)
         step = factors.apply(roots, ewma.read(mu), shapes)
         count = optax.safe_increment(state.count)

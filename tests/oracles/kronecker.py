@@ -30,11 +30,15 @@ def shampoo(
     b1=0.9,
     b2=0.99,
     eps=1e-6,
-    precondition_frequency=1,
+    precondition_frequency=10,
     max_precond_dim=1024,
     weight_decay=0.0,
 ):
-    """Gupta, Koren & Singer 2018, algorithm 2, whose matrix case is algorithm 1."""
+    """Gupta, Koren & Singer 2018, algorithm 2, whose matrix case is algorithm 1.
+
+    How often the roots are taken is ours: every so many steps
+    and at each of the first so many.
+    """
     shape = theta.shape
     theta = np.atleast_1d(theta)
     path, k = [], theta.ndim
@@ -48,7 +52,7 @@ def shampoo(
             if len(outer) > max_precond_dim:
                 outer = np.diag(np.diag(outer))
             h[a] = h[a] + outer if b2 is None else b2 * h[a] + (1 - b2) * outer
-        if i % precondition_frequency == 0:
+        if i < precondition_frequency or i % precondition_frequency == 0:
             weight = 1 if b2 is None else 1 - b2**t
             damped = [x / weight + eps * np.eye(len(x)) for x in h]
             roots = [powered(x, -1 / (2 * k)) for x in damped]
@@ -112,7 +116,7 @@ CASES = [
     Case("shampoo", kwargs, shampoo, close=1e-8)
     for kwargs in (
         {},
-        {"b1": 0.0, "b2": None, "eps": 0.1},
+        {"b1": 0.0, "b2": None, "eps": 0.1, "precondition_frequency": 1},
         {"b1": 0.5, "b2": 0.5, "eps": 0.5, "weight_decay": 0.1},
         {"precondition_frequency": 3, "eps": 0.1},
         {"max_precond_dim": 3, "b2": 0.9},
