@@ -104,7 +104,7 @@ def _check_grid(make: Make, names: list[str]) -> None:
         with cases.case(f"{name}={second[k][name]}"):
             alone = _last(make, second[k])
             lane = jax.tree.map(lambda x, k=k: x[k], updates)
-            cases.same_numbers(lane, alone, 1e-9, "update")
+            cases.same_numbers(lane, alone, 1e-6, "update")
 
 
 def _lanes(make: Make, names: list[str], which: int) -> list[dict[str, float]]:
