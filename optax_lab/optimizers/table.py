@@ -105,7 +105,7 @@ OPTIMIZERS: dict[str, Entry] = {
         iterates.schedule_free_adamw, 2.5e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}
     ),
     "adan": Entry(adan.adan, 2e-3, _ADAM | {"b3": (0.9, 0.999)}),
-    "mars": Entry(adan.mars, 1e-3, _ADAM | {"gamma": (1e-3, 0.1)}),
+    "mars": Entry(adan.mars, 3e-3, _ADAM | {"gamma": (1e-3, 0.1)}),
     "laprop": Entry(normalized.laprop, 1e-3, _ADAM),
     "adopt": Entry(normalized.adopt, 1e-3, _ADAM | {"b2": (0.9, 0.9999)}),
     "ademamix": Entry(
@@ -121,7 +121,7 @@ OPTIMIZERS: dict[str, Entry] = {
         1e-3,
         _ADAM | {"b1": (0.5, 0.999), "nu1": (0.3, 1.0), "nu2": (0.3, 1.0)},
     ),
-    "aggmo": Entry(mixing.aggmo, 0.05, {"learning_rate": _RATES}),
+    "aggmo": Entry(mixing.aggmo, 0.02, {"learning_rate": _RATES}),
     "muon": Entry(
         orthogonal.muon,
         0.02,
