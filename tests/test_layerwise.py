@@ -150,23 +150,25 @@ def test_novograd_takes_another_denominator_in_the_place_of_its_own():
 
 def test_16_bit_sums_and_norms_arrive_where_nearest_rounding_stalls():
     # Four equal gradients have a norm of 2 and a direction of 1/2: μ → 1/2/(1 − β₁).
-    g = [jnp.ones(4, jnp.float32)] * 100
+    g = jnp.ones(4, jnp.float32)
 
-    def ends(rounding):
+    def means(rounding):
         rule = transforms.scale_by_novograd(
-            0.99, 0.999, mu_dtype="bfloat16", nu_dtype="bfloat16", rounding=rounding
+            0.99, 0.99, mu_dtype="bfloat16", nu_dtype="bfloat16", rounding=rounding
         )
-        state = rule.init(g)  # ν starts at its first value, so it is set to 0 first
-        _, state = rule.update(jax.tree.map(jnp.zeros_like, g), state)
-        step = lambda state, _: (rule.update(g, state)[1], None)
-        state = jax.lax.scan(step, state, None, 10_000)[0]
-        wide = lambda tree: np.mean(np.asarray(jax.tree.leaves(tree), np.float64))
-        return wide(state.mu), wide(state.nu.average)
+        _, state = rule.update(jnp.zeros_like(g), rule.init(g))  # ν starts at 0
 
-    np.testing.assert_allclose(ends("stochastic"), (50, 4), rtol=0.02)
-    mu, nu = ends("nearest")
-    assert nu < 2
-    assert abs(mu / 50 - 1) > 0.02
+        def step(state, _):
+            _, state = rule.update(g, state)
+            return state, (state.mu[0], state.nu.average)
+
+        _, series = jax.lax.scan(step, state, None, 10_000)
+        return [np.mean(np.asarray(x[2000:], np.float64)) for x in series]
+
+    np.testing.assert_allclose(means("stochastic"), (50, 4), rtol=0.02)
+    mu, nu = means("nearest")
+    assert abs(mu / 50 - 1) > 0.1
+    assert nu < 3.5
 
 
 # --- States and refusals --------------------------------------------------------------

@@ -17,9 +17,9 @@ from optax_lab.transforms import numerics
 Axes = tuple[int, int] | None  # of columns and of rows; None where nothing is factored
 
 
-def power_decay(step: ArrayLike, exponent: ArrayLike) -> ArrayLike:
-    """Returns βₜ = 1 − t^(−c), where t is the step + 1, and 0 for steps before 0."""
-    return 1 - jnp.maximum(step + 1, 1) ** (-exponent)
+def power_decay(step: ArrayLike, exponent: ArrayLike) -> Array:
+    """Returns βₜ = 1 − 1/t^c, where t is the step + 1, and 0 for steps before 0."""
+    return 1 - 1 / jnp.maximum(step + 1, 1) ** exponent
 
 
 def scale_by_factored_rms(
