@@ -69,4 +69,15 @@ REASONS: dict[tuple[str, str, str], str] = {
         "scale_by_trust_ratio",
         "1 → 0",
     ): "where a norm is 0 only a derivative sees it, in a test of the family's",
+    (
+        "transforms.curvature",
+        "hutchinson_estimator_diag_hessian",
+        "precision.each(lambda h, r: jnp.real(h * r), product, signs) → "
+        "precision.each(lambda h, r: jnp.real(h * r), signs, product)",
+    ): "a product does not mind the order",
+    (
+        "transforms.curvature",
+        "hutchinson_estimator_diag_hessian",
+        "h * r → h / r",
+    ): "r is −1 or 1",
 }

@@ -1,5 +1,9 @@
 # What the average and the denominators must answer, in plain NumPy, for the mutation.
 
+import contextlib
+import io
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -8,6 +12,8 @@ import optax_lab
 from optax_lab import ewma
 from optax_lab.transforms import (
     belief,
+    curvature,
+    distance,
     factored,
     layerwise,
     maxima,
@@ -209,10 +215,76 @@ def averages_of_parameters():
     u, state = optimizer.update(x, optimizer.init(x), x)
     close(u, -0.5 * x)
     close(optax_lab.param_ema(state), 0.5 * x)  # begins anew at the slow weights
+    still = optax_lab.with_param_ema(optax.sgd(1.0), 0.5)  # its updates may be None
+    _, state = still.update({"a": None}, still.init({"a": x}), {"a": x})
+    close(optax_lab.param_ema(state)["a"], x)
+
+
+def a_distance_of_nothing_and_in_16_bits():
+    x = jnp.array([1.0, -2.0])
+    optimizer = distance.scale_by_prodigy(estim_lr0=0.5)
+    u, state = optimizer.update(0 * x, optimizer.init(x), x)
+    close(u, 0 * x)
+    close(state.estim_lr, 0.5)
+    small = x.astype(jnp.float16)
+    for given, stored in ((None, "float32"), ("bfloat16", "bfloat16")):
+        state = distance.scale_by_prodigy(mu_dtype=given).init(small)
+        averages = state.exp_avg.average, state.grad_sum.average
+        assert [a.dtype for a in averages] == [jnp.dtype(stored)] * 2
+
+
+def a_curvature_across_the_axes():
+    f = lambda x: x[0] * x[1] + 3 * x[0] * x[2] + x[0] ** 2
+    x = jnp.array([1.0, -2.0, 0.5])
+    hessian = np.array([[2.0, 1, 3], [1, 0, 0], [3, 0, 0]])
+    for seed in (None, jax.random.PRNGKey(7)):
+        estimate = curvature.hutchinson_estimator_diag_hessian(seed)
+        state, key = estimate.init(x), seed
+        key = jax.random.PRNGKey(0) if key is None else key
+        for _ in range(4):
+            close(state.key, key)
+            key, used = jax.random.split(key)
+            r = optax.tree.random_like(used, x, jax.random.rademacher, jnp.float32)
+            r = np.asarray(r, float)
+            h, state = estimate.update(x, state, x, obj_fn=f)
+            close(h, r * (hessian @ r))
+
+
+def the_share_that_is_not_clipped():
+    g = jnp.array([0.25, 0.5, -1.0, 0.75])
+
+    def printed(**kwargs):
+        optimizer = curvature.scale_by_sophia(b1=0.5, eps=0.5, **kwargs)
+        update = jax.jit(lambda state: optimizer.update(g, state, g, obj_fn=jnp.sum))
+        state, said = optimizer.init(g), io.StringIO()
+        with contextlib.redirect_stdout(said):
+            for _ in range(4):
+                _, state = update(state)
+            jax.effects_barrier()
+        return said.getvalue()
+
+    asked = {"verbose": True, "print_win_rate_every_n_steps": 3}
+    assert printed(**asked) == "Sophia optimizer win rate: 0.25\n"
+    for change in (
+        {"verbose": False},
+        {"print_win_rate_every_n_steps": 0},
+        {"clip_threshold": None},
+    ):
+        assert printed(**asked | change) == ""
+
+
+def steps_down_gradients_that_are_small_or_nothing():
+    inner = optax.stateless(lambda g, _: jnp.full_like(g, -1e-170))
+    optimizer = optax_lab.cautious(inner)
+    g = jnp.array([1e-170, 0.0, -1e-170, 1e-170])
+    u, _ = optimizer.update(g, optimizer.init(g))
+    close(1e170 * u, [-2, 0, 0, -2])
 
 
 ALL = {
     "belief": [a_square_that_is_its_average],
+    "curvature": [a_curvature_across_the_axes, the_share_that_is_not_clipped],
+    "distance": [a_distance_of_nothing_and_in_16_bits],
     "ewma": [
         averaging,
         starts,
@@ -229,4 +301,5 @@ ALL = {
     "parameters": [averages_of_parameters],
     "rms": [a_variance_under_another_denominator],
     "scaling": [links],
+    "wrappers": [steps_down_gradients_that_are_small_or_nothing],
 }

@@ -7,6 +7,7 @@ from typing import Any
 import optax
 from jax.typing import ArrayLike
 
+from optax_lab import ewma
 from optax_lab.transforms import distance, numerics
 from optax_lab.transforms.scheduling import Hyper, scheduled
 
@@ -71,6 +72,8 @@ def prodigy(
 
     Source: Mishchenko & Defazio 2023, arXiv:2306.06101, algorithm 4.
     """
+    for place, decay in enumerate(betas):
+        ewma.check_decay(f"betas[{place}]", decay)
     b1, b2 = betas
     rule = distance.scale_by_prodigy(
         learning_rate,

@@ -6,6 +6,7 @@ from typing import Any
 
 import optax
 
+from optax_lab import ewma
 from optax_lab.optimizers import links
 from optax_lab.transforms import iterates, numerics, rms
 from optax_lab.transforms.scheduling import Hyper, scheduled
@@ -119,6 +120,7 @@ def schedule_free_adamw(
 
     Source: Defazio et al. 2024, arXiv:2405.15682, algorithm 1.
     """
+    ewma.check_decay("b2", b2)
     dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
     base = optax.chain(
         rms.scale_by_rms(b2, eps, 0.0, False, True, **dtypes),

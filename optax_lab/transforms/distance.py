@@ -138,11 +138,11 @@ def _product(
 
 
 def _estimate(product: ewma.Ewma, total: ewma.Ewma, like: Array) -> Float[Array, ""]:
-    """Returns r/‖s‖₁, and 0 before there is a gradient. The weights are the same."""
+    """Returns r/‖s‖₁, and 0 before there is a gradient. Their weights are the same."""
     norm = _sum(precision.each(lambda s: jnp.sum(jnp.abs(s)), total.average), like)
-    ratio = product.average / numerics.positive(norm)
-    return jnp.where(norm > 0, ratio, jnp.zeros_like(norm))
+    return product.average / jnp.where(norm > 0, norm, jnp.ones_like(norm))
 
 
 def _sum(tree: PyTree, like: Array) -> Float[Array, ""]:
-    return sum((x.astype(like.dtype) for x in jax.tree.leaves(tree)), 0 * like)
+    leaves = [x.astype(like.dtype) for x in jax.tree.leaves(tree)]
+    return sum(leaves, jnp.zeros_like(like))

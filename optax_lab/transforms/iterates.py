@@ -184,8 +184,7 @@ def _gap(state: ScheduleFreeState, params: PyTree) -> PyTree:
 
 def _average_iterate(state: ScheduleFreeState, params: PyTree) -> PyTree:
     y = _shown(state.z, params)
-    x = precision.each(lambda z, gap: z + gap, state.z, _gap(state, y))
-    return _in_place(x, params)
+    return _in_place(numerics.add(state.z, _gap(state, y)), params)
 
 
 def _slow_weights(state: parameters.LookaheadState, params: PyTree) -> PyTree:

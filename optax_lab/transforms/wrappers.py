@@ -63,8 +63,7 @@ def cautious(
     numerics.check_share("min_share", min_share)
 
     def take(u, g):
-        # Of signs, because a product of small numbers is 0.
-        agree = jnp.real(jnp.sign(u) * jnp.conj(jnp.sign(g))) < 0
+        agree = jnp.real(u * jnp.conj(jnp.sign(g))) < 0  # u g of small ones is 0
         kept = jnp.where(agree, u, jnp.zeros_like(u))
         share = jnp.mean(agree.astype(jnp.real(u).dtype))
         return kept / jnp.maximum(share, min_share)

@@ -57,7 +57,7 @@ CASES = [
     Case("prodigy", {"estim_lr0": 0.1} | kwargs, prodigy, optax, whole=True)
     for kwargs, optax in (
         ({"estim_lr0": 1e-6}, True),
-        ({"estim_lr_coef": 100.0, "betas": (0.6, 0.8), "eps": 0.3}, True),
+        ({"estim_lr_coef": 300.0, "betas": (0.6, 0.8), "eps": 0.3}, True),
         ({"estim_lr_coef": 20.0, "beta3": 0.5, "weight_decay": 0.5}, True),
         ({"estim_lr_coef": 3e3, "safeguard_warmup": True, "beta3": 0.3}, True),
         ({"estim_lr_coef": 30.0, "bias_correction": False, "beta3": 0.7}, None),

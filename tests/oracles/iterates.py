@@ -6,11 +6,21 @@ import optax_lab
 from tests.oracles import Case
 
 
-def averaged(theta, grads, lr, step, b1=0.9, weight_lr_power=2.0, warmup_steps=None):
+def averaged(
+    theta,
+    grads,
+    lr,
+    step,
+    b1=0.9,
+    weight_lr_power=2.0,
+    warmup_steps=None,
+    b1_falls=1.0,
+):
     """Defazio et al. 2024, eq. 7-9: y, and x beside it, after every step.
 
     `step(g, y, t)` is the direction that z goes against. The weights and the warm-up
-    are those of the authors' code, in which the largest rate so far counts.
+    are those of the authors' code, in which the largest rate so far counts. `b1_falls`
+    multiplies b1 after every step.
     """
     path, judged = [], []
     z, x, y = theta, theta, theta
@@ -27,6 +37,7 @@ def averaged(theta, grads, lr, step, b1=0.9, weight_lr_power=2.0, warmup_steps=N
         c = weight / total
         x = (1 - c) * x + c * z
         y = (1 - b1) * z + b1 * x
+        b1 = b1 * b1_falls
         path.append(y)
         judged.append(x)
     return path, judged
@@ -63,6 +74,10 @@ def y_of(oracle):
     return lambda *args, **kwargs: oracle(*args, **kwargs)[0]
 
 
+def with_b1_falling(rate, b1, b1_falls):
+    return optax_lab.schedule_free_sgd(rate, b1=lambda t: b1 * b1_falls**t)
+
+
 def over_momentum(rate, decay, **kwargs):
     """Wraps the heavy ball; both take the rate, be it a number or a schedule."""
     return optax_lab.schedule_free(optax_lab.sgd(rate, decay), rate, **kwargs)
@@ -81,6 +96,12 @@ CASES = [
         "schedule_free_sgd",
         {"warmup_steps": 4, "weight_lr_power": 1.0, "weight_decay": 0.3},
         y_of(sgd),
+    ),
+    Case(
+        "schedule_free_sgd",
+        {"b1": 0.8, "b1_falls": 0.98},
+        y_of(sgd),
+        make=with_b1_falling,
     ),
     Case("schedule_free_adamw", {}, y_of(adamw), True),
     Case(
