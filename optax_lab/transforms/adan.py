@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
-from jaxtyping import PyTree
+from jaxtyping import PRNGKeyArray, PyTree
 from optax import ScaleByAdanState
 
 from optax_lab import ewma, precision
@@ -77,7 +77,7 @@ def scale_by_adan(
         n = ewma.update(state.n, numerics.abs_sq(ahead), b3, key=keys[2])
         mean = numerics.add(ewma.read(m), ewma.read(v), b2)
         step = numerics.divide(mean, denominator(n))
-        g = ewma.accumulate(state.g, updates, 0, key=keys[3])
+        g = _stored(updates, state.g, key=keys[3])
         count = optax.safe_increment(state.t)
         return numerics.like(step, updates), ScaleByAdanState(m, v, n, g, count)
 
@@ -133,7 +133,7 @@ def scale_by_mars(
         c = numerics.add(updates, change, gamma * b1 / (1 - b1))
         c = precision.each(lambda c: c / jnp.maximum(numerics.norm(c), 1), c)
         step, after = rule.update(c, state.adam)
-        g = ewma.accumulate(state.g, updates, 0, key=key)
+        g = _stored(updates, state.g, key=key)
         return numerics.like(step, updates), ScaleByMarsState(after, g)
 
     return optax.GradientTransformation(init_fn, update_fn)
@@ -144,3 +144,9 @@ def _change(updates: PyTree, last: PyTree, average: ewma.Ewma) -> PyTree:
     factor = ewma.first(average, 1)
     change = lambda g, before: precision.saturate(factor * (g - before))
     return precision.each(change, updates, last)
+
+
+def _stored(updates: PyTree, last: PyTree, *, key: PRNGKeyArray | None) -> PyTree:
+    """Returns gₜ in the dtypes of gₜ₋₁, which stays where the gradient is None."""
+    newest = lambda before, g: before if g is None else g
+    return precision.store(precision.each(newest, last, updates), last, key=key)
