@@ -38,13 +38,13 @@ def compiles_once(make: Make) -> None:
         return subject.moved(params, updates), state
 
     start = params, state = subject.tree(), optimizer.init(subject.tree())
-    jitted = jax.jit(step)
+    jitted = subject.compiled(step)
     for number in range(3):
         params, state = jitted(params, state)
         again = "a dtype, a shape or a weak type in the state changed"
         cases.expect(len(traces) == 1, f"step {number} is traced again: {again}")
     with cases.case("in scan"):
-        scanned = jax.jit(
+        scanned = subject.compiled(
             lambda carry: jax.lax.scan(lambda c, _: (step(*c), None), carry, None, 3)
         )
         cases.same_numbers(scanned(start)[0][0], params, 1e-5, "parameters")

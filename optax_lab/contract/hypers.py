@@ -91,7 +91,7 @@ def _check_grid(make: Make, names: list[str]) -> None:
     first, second = (_lanes(make, names, k) for k in (1, 2))
     traces = []
 
-    @jax.jit
+    @subject.compiled
     @jax.vmap
     def last(lane):
         traces.append(None)

@@ -50,7 +50,7 @@ def derivative_is_finite(make: Make) -> None:
 
     with jax.enable_x64(True):
         start = jnp.array(subject.RATE), jnp.zeros(3)
-        slopes = jax.jit(jax.grad(after_ten_steps, argnums=(0, 1)))(*start)
+        slopes = subject.compiled(jax.grad(after_ten_steps, argnums=(0, 1)))(*start)
         cases.finite(slopes, "slope")
 
 
@@ -76,7 +76,7 @@ def _stays_finite(make: Make, dtype: str) -> None:
     params = jax.tree.map(jnp.ones_like, grads[0])
     state = optimizer.init(params)
 
-    @jax.jit
+    @subject.compiled
     def step(grads, state, params):
         updates, state = subject.update(optimizer, grads, state, params)
         return updates, state, subject.moved(params, updates)

@@ -114,9 +114,14 @@ def update(
     return optimizer.update(grads, state, params, **extras(grads, params))
 
 
+def compiled(f: Callable) -> Callable:
+    """Compiles a function quickly, for the few steps that it will take."""
+    return jax.jit(f, compiler_options={"xla_backend_optimization_level": 0})
+
+
 def jitted(optimizer: Any) -> optax.GradientTransformationExtraArgs:
     """Compiles the `update` of a transformation, or of what looks like one."""
-    step = jax.jit(lambda g, s, p: update(optimizer, g, s, p))
+    step = compiled(lambda g, s, p: update(optimizer, g, s, p))
 
     def update_fn(updates, state, params=None, **extra_args):
         del extra_args  # `update` makes them again, inside
