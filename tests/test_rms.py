@@ -38,6 +38,18 @@ def test_a_variance_that_rounding_makes_negative_is_cut_at_0():
         assert np.all(np.isfinite(updates))
 
 
+def test_both_sides_of_a_variance_are_stored_in_32_bits_unless_asked_otherwise():
+    params = {"a": jnp.zeros(2, jnp.bfloat16), "b": jnp.zeros(2, jnp.complex64)}
+    state = optax_lab.rmsprop(0.1, centered=True).init(params)[0]
+    dtypes = lambda average: jax.tree.map(lambda x: x.dtype.name, average.average)
+    assert dtypes(state.mu) == {"a": "float32", "b": "complex64"}
+    assert dtypes(state.nu) == {"a": "float32", "b": "float32"}
+    asked = optax_lab.rmsprop(0.1, centered=True, mu_dtype=jnp.bfloat16)
+    state = asked.init(params)[0]
+    assert dtypes(state.mu) == {"a": "bfloat16", "b": "complex64"}
+    assert isinstance(state, rms.ScaleByRStdDevWithCountState)
+
+
 # --- Adadelta -------------------------------------------------------------------------
 
 

@@ -43,7 +43,7 @@ def rmsprop(
       momentum: β of a heavy ball that sums the finished steps; None for none.
       nesterov: lets that heavy ball look one step ahead.
       bias_correction: reads the averages without their bias.
-      mu_dtype: what μ is stored in; the parameters' dtype when None.
+      mu_dtype: what μ is stored in; the parameters' dtype, at least float32, when None.
       nu_dtype: what ν is stored in; real and at least float32 when None.
       rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
 

@@ -103,7 +103,8 @@ def scale_by_stddev(
     """Divides gradients by an estimate of their standard deviation.
 
     The same as `scale_by_rms`, with the variance νₜ − |μₜ|² for νₜ, where μ is the
-    average of g. Rounding may make that difference negative; it is cut at 0.
+    average of g. Rounding may make that difference negative; it is cut at 0. For the
+    sake of the difference μ is stored in at least float32, unless `mu_dtype` is given.
 
     Source: Graves 2013, arXiv:1308.0850, equations 38 to 43.
     """
@@ -117,7 +118,8 @@ def scale_by_stddev(
 
     def init_fn(params):
         dtype = numerics.statistic_dtype(nu_dtype)
-        mu = ewma.init(params, dtype=mu_dtype)
+        wide = lambda own: own if own.itemsize >= 4 else jnp.float32
+        mu = ewma.init(params, dtype=wide if mu_dtype is None else mu_dtype)
         nu = ewma.init(params, start=initial_scale, dtype=dtype)
         if not counts:
             return ScaleByRStdDevState(mu, nu)
