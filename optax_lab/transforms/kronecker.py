@@ -108,7 +108,7 @@ def scale_by_shampoo(
         is_due = is_young | (state.count % precondition_frequency == 0)
         roots = jax.lax.cond(is_due, taken, lambda: state.roots)
         step = factors.apply(roots, ewma.read(mu), shapes)
-        count = optax.safe_increment(state.count)
+        count = jnp.asarray(optax.safe_increment(state.count))
         state = ScaleByShampooState(count, mu, products, roots)
         return numerics.like(step, updates), state
 
@@ -192,7 +192,7 @@ def scale_by_soap(
             ),
             lambda: state.basis,
         )
-        count = optax.safe_increment(state.count)
+        count = jnp.asarray(optax.safe_increment(state.count))
         state = ScaleBySoapState(count, mu, nu, products, basis)
         return numerics.like(step, updates), state
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ from jaxtyping import Array
 
 from optax_lab.transforms import numerics
 
-Coefficients = Iterable[tuple[ArrayLike, ArrayLike, ArrayLike]]  # (a, b, c) by step
+Coefficients = Iterable[tuple[Any, Any, Any]]  # (a, b, c) by step
 
 # --- Size -----------------------------------------------------------------------------
 

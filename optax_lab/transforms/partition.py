@@ -51,7 +51,7 @@ def _own(
     name: str, tree: PyTree, names: PyTree, other: Callable = lambda leaf: None
 ) -> PyTree:
     """Returns the leaves of that name, and other(leaf) in the place of the rest."""
-    pick = lambda x, n: x if n == name else other(x)
+    pick = lambda x, n: x if x is None or n == name else other(x)
     return jax.tree.map(pick, tree, names, is_leaf=_is_none)
 
 
