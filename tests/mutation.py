@@ -113,7 +113,7 @@ def all_judges() -> list[Judge]:
     for family, cases in oracles.families().items():
         for case in cases:
             make = functools.partial(check_of, case)
-            found.append(Judge(f"{case.name} {case.kwargs}", family, make))
+            found.append(Judge(case.title, family, make))
     for family, checks in judges.ALL.items():
         for check in checks:
             found.append(Judge(check.__name__, family, lambda check=check: check))

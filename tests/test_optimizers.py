@@ -28,9 +28,7 @@ from tests.paths import (
 )
 
 CASES = oracles.every_case()
-every_case = pytest.mark.parametrize(
-    "case", CASES, ids=lambda c: f"{c.name}-{c.kwargs}"
-)
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda c: c.title)
 
 
 @pytest.mark.parametrize("rate", [constant, dropping], ids=["constant", "dropping"])
@@ -45,7 +43,7 @@ def test_every_step_agrees_with_the_papers_algorithm(case, rate):
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in CASES if c.is_complex], ids=lambda c: f"{c.name}-{c.kwargs}"
+    "case", [c for c in CASES if c.is_complex], ids=lambda c: c.title
 )
 def test_complex_parameters_follow_the_papers_algorithm_too(case):
     params = tree(0, complex_=True)
@@ -54,9 +52,7 @@ def test_complex_parameters_follow_the_papers_algorithm_too(case):
     assert_same_path(ours, by_the_paper(case, params, grads, constant), case.close)
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in CASES if c.optax], ids=lambda c: f"{c.name}-{c.kwargs}"
-)
+@pytest.mark.parametrize("case", [c for c in CASES if c.optax], ids=lambda c: c.title)
 def test_where_optax_is_right_it_takes_the_same_steps(case):
     params = tree(0)
     grads = [tree(1 + t) for t in range(STEPS)]
