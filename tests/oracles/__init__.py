@@ -37,6 +37,13 @@ class Case(NamedTuple):
     whole: bool = False
     make: Callable | None = None
 
+    @property
+    def title(self) -> str:
+        """Names the case alike in every process: a function's repr has its address."""
+        text = lambda x: getattr(x, "__name__", "function") if callable(x) else repr(x)
+        given = (f"{name}={text(value)}" for name, value in self.kwargs.items())
+        return f"{self.name}({', '.join(given)})"
+
 
 class Line(NamedTuple):
     """A schedule whose repr, unlike a function's, is the same in every process."""
@@ -46,13 +53,6 @@ class Line(NamedTuple):
 
     def __call__(self, step):
         return self.start + self.slope * step
-
-    @property
-    def title(self) -> str:
-        """Names the case alike in every process: a function's repr has its address."""
-        text = lambda x: getattr(x, "__name__", "function") if callable(x) else repr(x)
-        given = (f"{name}={text(value)}" for name, value in self.kwargs.items())
-        return f"{self.name}({', '.join(given)})"
 
 
 def families() -> dict[str, list[Case]]:
