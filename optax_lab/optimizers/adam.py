@@ -105,15 +105,15 @@ def adamw(
     >>> import jax, jax.numpy as jnp, optax, optax_lab
     >>> f = lambda x: jnp.sum(x**2)
     >>> x = jnp.array([1.0, -2.0])
-    >>> optimizer = optax_lab.adamw(0.1, weight_decay=0.1)
+    >>> optimizer = optax_lab.adamw(0.1, weight_decay=0.2)
     >>> state = optimizer.init(x)
     >>> for _ in range(3):
     ...     updates, state = optimizer.update(jax.grad(f)(x), state, x)
     ...     x = optax.apply_updates(x, updates)
     ...     print(f"{f(x):.3f}")
-    4.326
-    3.713
-    3.160
+    4.234
+    3.551
+    2.947
 
     Source: Loshchilov & Hutter 2017, arXiv:1711.05101.
     """

@@ -154,15 +154,15 @@ def adamaxw(
     >>> import jax, jax.numpy as jnp, optax, optax_lab
     >>> f = lambda x: jnp.sum(x**2)
     >>> x = jnp.array([1.0, -2.0])
-    >>> optimizer = optax_lab.adamaxw(0.1, weight_decay=0.1)
+    >>> optimizer = optax_lab.adamaxw(0.1, weight_decay=0.2)
     >>> state = optimizer.init(x)
     >>> for _ in range(3):
     ...     updates, state = optimizer.update(jax.grad(f)(x), state, x)
     ...     x = optax.apply_updates(x, updates)
     ...     print(f"{f(x):.3f}")
-    4.326
-    3.732
-    3.208
+    4.234
+    3.571
+    3.000
 
     Sources: Kingma & Ba 2014, arXiv:1412.6980, algorithm 2; Loshchilov & Hutter 2017,
     arXiv:1711.05101.
