@@ -92,3 +92,12 @@ def test_its_table_of_measurements_is_what_the_results_say():
     printed = subprocess.run(script, capture_output=True, text=True, check=True).stdout
     assert printed.count("\n") > 10
     assert printed in README
+
+
+def test_it_lists_every_optimizer_and_every_wrapper():
+    from optax_lab.optimizers import table
+
+    section = README.split("## Every optimizer from one moving average")[1]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    listed = set(re.findall(r"`(\w+)`", "".join(rows[:9])))
+    assert listed == {*table.OPTIMIZERS, *table.WRAPPERS}
