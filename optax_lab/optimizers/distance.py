@@ -39,7 +39,8 @@ def prodigy(
       betas: β₁ and β₂ in [0, 1); numbers or arrays, not schedules.
       beta3: β₃ in [0, 1); √β₂ when None.
       eps: ε, outside the root; it has no unit.
-      estim_lr0: d₁ > 0, smaller than the distance to the solution.
+      estim_lr0: d₁ > 0, smaller than the distance to the solution, and large enough for
+        a step to move the parameters, which those of 16 bits ask about 1e-2 for.
       estim_lr_coef: c: above 1 for longer steps, below for shorter ones.
       weight_decay: λ; γ multiplies it too.
       safeguard_warmup: puts dₜ for γₜ in s, so that a warm-up of η does not raise d.
