@@ -77,7 +77,10 @@ def check(make: Make, lines: Iterable[Line] = LINES) -> list[Result]:
     >>> from optax_lab import contract
     >>> for result in contract.check(optax.sgd):
     ...     if result.verdict == "failed":
-    ...         print(f"{result.line}: {result.case}")
+    ...         print(result.line)
+    No gradient (None) moves nothing
+    A constant schedule stands for its number
+    An impossible number is refused by name
     """
     return [judge(line, make) for line in lines]
 
