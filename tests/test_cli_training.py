@@ -239,3 +239,17 @@ def test_a_diverged_training_is_a_row_and_exit_code_1(home, monkeypatch, capsys)
     assert splits["frozen_test"]["loss"] is None
     assert "validation" not in splits  # the lab has none
     assert manifest_of(home / "gone")["settings"]["lab"] is True
+
+
+@pytest.mark.parametrize("words", [["train"], ["compare", "--seeds", 1]])
+def test_an_optimizer_is_judged_where_its_state_says(start, home, words):
+    # The slow weights stay at the start as long as nothing is synchronised.
+    folder = home / f"slow_{words[0]}"
+    words = [*words, "lookahead(sgd(.1), 100000, .5)", *TINY, "--out", folder.name]
+    code, _, err = finished(start(*words))
+    assert code == 0, err
+    losses = [row for row in rows_of(folder) if row["metric"] == "loss"]
+    of = lambda split: [row["value"] for row in losses if row["split"] == split]
+    first, second = of("validation")
+    assert first == second
+    assert len(set(of("train"))) == 2
