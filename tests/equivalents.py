@@ -41,11 +41,6 @@ REASONS: dict[tuple[str, str, str], str] = {
     ): "rows are divided by their mean, and their weight with them",
     (
         "transforms.factored",
-        "scale_by_factored_rms",
-        "v → state.v (number 2)",
-    ): "only another denominator reads the weight, in a test of the family's",
-    (
-        "transforms.factored",
         "_filled",
         "1 → 2",
     ): "nobody reads what stands in for nothing; its shape is a test of the family's",

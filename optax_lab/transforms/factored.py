@@ -63,7 +63,6 @@ def scale_by_factored_rms(
     numerics.check_at_least_0("min_dim_size_to_factor", min_dim_size_to_factor)
     numerics.check_at_least_0("epsilon", epsilon)
     numerics.check_rounding(rounding)
-    denominator = denominator or numerics.inside(0.0)
     shortest = min_dim_size_to_factor if factored else math.inf
 
     def take(part, tree):
@@ -87,10 +86,15 @@ def scale_by_factored_rms(
         v_col = ewma.update(state.v_col, take(_columns, squares), decay, key=keys[1])
         v = ewma.update(state.v, take(_rest, squares), decay, key=keys[2])
 
-        join = lambda x, *parts: _joined(_axes(x.shape, shortest), *parts)
+        factors = lambda x, *parts: _factors(_axes(x.shape, shortest), *parts)
         parts = (ewma.raw(v_row), ewma.raw(v_col), ewma.raw(v))
-        nu = v._replace(average=precision.each(join, squares, *parts))
-        step = numerics.divide(updates, denominator(nu))
+        if denominator is None:  # a root of each factor is cheaper than roots of ν
+            divide = lambda g, *parts: _divided(g, factors(g, *parts))
+            step = precision.each(divide, updates, *parts)
+        else:
+            join = lambda g, *parts: math.prod(factors(g, *parts))
+            nu = v._replace(average=precision.each(join, updates, *parts))
+            step = numerics.divide(updates, denominator(nu))
         count = optax.safe_increment(state.count)
         return numerics.like(step, updates), FactoredState(count, v_row, v_col, v)
 
@@ -160,13 +164,24 @@ def _rest(x: Array, axes: Axes) -> Array | None:
 _PARTS = (_rows, _columns, _rest)
 
 
-def _joined(axes: Axes, row: Array, column: Array, rest: Array) -> Array:
-    """Returns the tensor of rank 1 with these means, or what was not factored."""
+def _factors(axes: Axes, row: Array, column: Array, rest: Array) -> list[Array]:
+    """Returns what the average is a product of: two vectors, or the average itself.
+
+    The one that holds the average's size comes first, so that nothing over its root is
+    too large for the other.
+    """
     if axes is None:
-        return rest
+        return [rest]
     row, column = jnp.expand_dims(row, axes[1]), jnp.expand_dims(column, axes[0])
     mean = _mean(row, axes[0], keepdims=True)
-    return row / numerics.positive(mean) * column
+    return [column, row / numerics.positive(mean)]
+
+
+def _divided(x: Array, factors: list[Array]) -> Array:
+    """Returns x over the root of the factors' product."""
+    for factor in factors:
+        x = x * (1 / numerics.root(factor))
+    return x
 
 
 def _filled(params, shapes):
