@@ -7,7 +7,7 @@ from typing import Any
 import optax
 
 from optax_lab.optimizers import links
-from optax_lab.transforms import adam, numerics
+from optax_lab.transforms import adam, numerics, scaling
 from optax_lab.transforms import layerwise as rules
 from optax_lab.transforms.scheduling import Hyper, scheduled
 
@@ -119,7 +119,7 @@ def lars(
     trust_ratio = rules.scale_by_trust_ratio(0.0, trust_coefficient, eps)
     return optax.chain(
         links.weight_decay(weight_decay, weight_decay_mask),
-        optax.masked(trust_ratio, trust_ratio_mask),
+        scaling.masked(trust_ratio, trust_ratio_mask),
         links.learning_rate(learning_rate),
         links.heavy_ball(momentum, nesterov),
     )

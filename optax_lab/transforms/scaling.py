@@ -1,8 +1,10 @@
 # What stands at the end of every optimizer: weight decay and the learning rate.
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import optax
 from jax.typing import ArrayLike
 from jaxtyping import PyTree
@@ -54,7 +56,31 @@ def add_decayed_weights(
         return numerics.like(precision.each(pull, updates, params), updates)
 
     link = optax.stateless(decay)
-    return link if mask is None else optax.masked(link, mask)
+    return link if mask is None else masked(link, mask)
+
+
+def masked(
+    link: optax.GradientTransformation, mask: PyTree | Callable[..., Any]
+) -> optax.GradientTransformationExtraArgs:
+    """Is `optax.masked`, and says where a mask does not fit.
+
+    Raises:
+      ValueError: at `init` or `update`, with the path, unless the mask is a tree like
+        the parameters or a prefix of one.
+    """
+
+    def fitting(tree):
+        found = mask(tree) if callable(mask) else mask
+        try:
+            jax.tree.broadcast(found, tree)
+        except ValueError as error:
+            path = re.search(r"prefix_tree(\S*)", str(error))
+            where = f" at {path[1]}" if path and path[1] else ""
+            like = "it must be a tree of bools like the parameters"
+            raise ValueError(f"mask does not fit{where}: {like}, got {found}") from None
+        return found
+
+    return optax.masked(link, fitting)
 
 
 def weight_decay(

@@ -1,0 +1,58 @@
+# What stands at the end of every optimizer: weight decay, masks, the learning rate.
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import optax_lab
+from optax_lab.transforms import scaling
+
+PARAMS = {"w": jnp.ones((2, 3)), "deep": [jnp.ones(2), jnp.ones(())]}
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        ({"w": True}, r"mask does not fit: .*got \{'w': True\}"),
+        ({"w": True, "deep": [True]}, r"mask does not fit at \['deep'\]"),
+        ({"w": [True], "deep": True}, r"mask does not fit at \['w'\]"),
+        (lambda params: {"w": True}, "mask does not fit"),
+    ],
+)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda mask: optax_lab.adamw(0.1, mask=mask),
+        lambda mask: optax_lab.lion(0.1, mask=mask),
+        lambda mask: optax_lab.lars(0.1, trust_ratio_mask=mask),
+    ],
+)
+def test_a_mask_that_does_not_fit_is_refused_with_its_path(make, mask, message):
+    with pytest.raises(ValueError, match=message):
+        make(mask).init(PARAMS)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        {"w": True, "deep": [False, False]},
+        {"w": True, "deep": False},  # a prefix
+        lambda params: jax.tree.map(lambda x: x.ndim > 1, params),
+    ],
+)
+def test_a_mask_a_prefix_of_one_and_a_function_say_what_decays(mask):
+    link = scaling.add_decayed_weights(0.5, mask)
+    zeros = jax.tree.map(jnp.zeros_like, PARAMS)
+    updates, _ = link.update(zeros, link.init(PARAMS), PARAMS)
+    np.testing.assert_array_equal(updates["w"], 0.5)
+    np.testing.assert_array_equal(updates["deep"][0], 0)
+
+
+def test_a_masked_gradient_may_be_none():
+    optimizer = optax_lab.adamw(0.1, mask={"w": True, "deep": False})
+    grads = {"w": PARAMS["w"], "deep": [None, PARAMS["deep"][1]]}
+    updates, _ = optimizer.update(grads, optimizer.init(PARAMS), PARAMS)
+    np.testing.assert_array_equal(updates["deep"][0], 0)
+    assert isinstance(optimizer, optax.GradientTransformationExtraArgs)
