@@ -119,10 +119,8 @@ def _stacked(lanes: list[dict[str, float]]) -> dict[str, jax.Array]:
 
 def _last(make: Make, given: dict[str, Any]) -> PyTree:
     """Returns the last update of two steps, in JAX's default dtype."""
-    dtype = jnp.zeros([]).dtype
-    optimizer = subject.build(make, **given)
-    steps = subject.back_and_forth(dtype)
-    return subject.run(optimizer, steps, subject.tree(dtype))[0]
+    steps = subject.back_and_forth(jnp.zeros([]).dtype)
+    return subject.run(subject.build(make, **given), steps)[0]
 
 
 def _impossible(name: str) -> tuple[float, ...]:

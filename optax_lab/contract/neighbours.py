@@ -38,14 +38,19 @@ def works_in_partition(make: Make) -> None:
 
 
 def works_in_multisteps(make: Make) -> None:
-    """Checks that two equal gradients, averaged, make one step."""
-    # Jitted, because its branches would be compiled at every step; and not by its own
-    # `gradient_transformation`, which hands no extra arguments on.
-    slow = subject.jitted(optax.MultiSteps(subject.build(make), 2))
-    twice = [grads for grads in _grads() for _ in range(2)]
-    _, found = _steps(slow, twice)
-    _, wanted = _steps(subject.build(make))
-    cases.same_numbers(found, wanted, 1e-5, "parameters")
+    """Checks that two equal gradients, averaged, make one step.
+
+    It is jitted, because the branches would be compiled at every step, and float64,
+    because a compiled step is rounded otherwise.
+    """
+    with jax.enable_x64(True):
+        once = [subject.tree("float64")] * 2
+        twice = [grads for grads in once for _ in range(2)]
+        # Its `gradient_transformation` would hand no extra arguments on.
+        slow = subject.jitted(optax.MultiSteps(subject.build(make), 2))
+        _, found = _steps(slow, twice)
+        _, wanted = _steps(subject.build(make), once)
+        cases.same_numbers(found, wanted, 1e-5, "parameters")
 
 
 def works_in_inject(make: Make) -> None:
@@ -139,4 +144,4 @@ def _grads():
 
 def _alone(make: Make):
     only = {"w": subject.tree()["w"]}
-    return subject.run(subject.build(make), [only] * 2, only)[0]["w"]
+    return subject.run(subject.build(make), [only] * 2)[0]["w"]

@@ -88,12 +88,11 @@ def _stays_finite(make: Make, dtype: str) -> None:
 
 
 def _extremes(dtype: str) -> list[dict[str, jax.Array]]:
-    """Makes trees of one extreme each, and in one leaf of all of them."""
+    """Makes trees whose scalar takes every extreme, and whose matrix mixes them."""
     info = jnp.finfo(dtype)
     turn = 1 + 1j if dtype == "complex64" else 1
     sizes = [info.max, info.tiny, 0.0, -info.max, 1e-3, 0.0, 0.0]
     sizes = [float(size) * turn for size in sizes]
-    return [
-        subject.tree(dtype, size) | {"mixed": jnp.array(sizes[k:] + sizes[:k], dtype)}
-        for k, size in enumerate(sizes)
-    ]
+    rows = [sizes[k:] + sizes[:k] for k in range(len(sizes))]
+    matrix = lambda row: jnp.array([row[:3], row[3:6]], dtype)
+    return [{"w": matrix(row), "b": jnp.array(row[0], dtype)} for row in rows]

@@ -155,12 +155,14 @@ def extras(grads: PyTree, params: PyTree) -> dict[str, Any]:
 
 
 def run(
-    optimizer: optax.GradientTransformationExtraArgs, steps: list[PyTree], params=None
+    optimizer: optax.GradientTransformationExtraArgs, steps: list[PyTree]
 ) -> tuple[PyTree, PyTree]:
-    """Takes a step for each gradient; returns the last updates and the parameters."""
-    params = tree() if params is None else params
+    """Takes a step for each gradient, the first of which is where it starts from.
+
+    Returns the last updates and the parameters.
+    """
+    params, updates = steps[0], None
     state = optimizer.init(params)
-    updates = None
     for grads in steps:
         updates, state = update(optimizer, grads, state, params)
         params = moved(params, updates)
