@@ -77,6 +77,16 @@ def test_the_paper_corrects_no_bias_and_optax_does():
     np.testing.assert_allclose(ours / paper, np.sqrt(1 - 0.999) / (1 - 0.9), rtol=1e-4)
 
 
+def test_schedules_may_be_of_64_bits_where_the_parameters_are_of_32():
+    x = jnp.array([1.0, -2.0], jnp.float32)
+    half = lambda step: 0.5 / (1 + jnp.asarray(step, jnp.float64))
+    names = ("learning_rate", "beta3", "eps", "estim_lr0", "estim_lr_coef")
+    for name in (*names, "weight_decay"):
+        optimizer = optax_lab.prodigy(**{name: half})
+        updates, state = optimizer.update(x, optimizer.init(x), x)
+        assert updates.dtype == state.inner.estim_lr.dtype == jnp.float32
+
+
 # --- States, errors -------------------------------------------------------------------
 
 

@@ -203,6 +203,15 @@ def test_z_has_its_own_buffer_and_dtype():
     assert state.z.dtype == jnp.float32
 
 
+def test_schedules_may_be_of_64_bits_where_the_parameters_are_of_32():
+    x = jnp.array([1.0, -2.0], jnp.float32)
+    half = lambda step: 0.5 / (1 + jnp.asarray(step, jnp.float64))
+    for name in ("learning_rate", "b1", "b2", "eps", "weight_decay", "weight_lr_power"):
+        optimizer = optax_lab.schedule_free_adamw(warmup_steps=3, **{name: half})
+        updates, state = optimizer.update(x, optimizer.init(x), x)
+        assert updates.dtype == state.inner.weight_sum.dtype == jnp.float32
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "complex64"])
 def test_as_long_as_nothing_moves_everything_is_exactly_where_it_was(dtype):
     params = jax.tree.map(lambda x: x.astype(dtype), tree(0))
