@@ -75,4 +75,35 @@ REASONS: dict[tuple[str, str, str], str] = {
         "hutchinson_estimator_diag_hessian",
         "h * r → h / r",
     ): "r is −1 or 1",
+    (
+        "transforms.matrices",
+        "newton_schulz",
+        "gram @ gram → gram @ gram",
+    ): "a matrix times itself",
+    (
+        "transforms.matrices",
+        "_schatten",
+        "unit @ unit.conj().T → unit.conj().T @ unit",
+    ): "both have the same eigenvalues but for zeros, and so the same norm",
+    (
+        "transforms.matrices",
+        "refined",
+        "jnp.sum → jnp.mean",
+    ): "only the order of the quotients counts",
+    (
+        "transforms.matrices",
+        "_slopes",
+        "jnp.abs(gap) < jnp.finfo(gap.dtype).eps ** (1 / 3) * middle → "
+        "jnp.abs(gap) <= jnp.finfo(gap.dtype).eps ** (1 / 3) * middle",
+    ): "at the boundary both forms are as good",
+    (
+        "transforms.matrices",
+        "_slopes",
+        "1 → 2 (number 2)",
+    ): "where eigenvalues are close the quotient is not taken",
+    (
+        "transforms.matrices",
+        "_slopes",
+        "1 → 0 (number 2)",
+    ): "as before; the 1 is for derivatives of this derivative",
 }

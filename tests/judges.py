@@ -21,6 +21,7 @@ from optax_lab.transforms import (
     rms,
     scaling,
 )
+from tests import matrix_judges
 
 
 def close(ours, expected):
@@ -251,7 +252,7 @@ def a_curvature_across_the_axes():
 
 
 def the_share_that_is_not_clipped():
-    g = jnp.array([0.25, 0.5, -1.0, 0.75])
+    g = jnp.array([0.25, 0.5, -1.0, -0.75])
 
     def printed(**kwargs):
         optimizer = curvature.scale_by_sophia(b1=0.5, eps=0.5, **kwargs)
@@ -294,11 +295,24 @@ ALL = {
         ways_to_say_a_decay,
     ],
     "factored": [the_two_longest_of_three_axes],
+    "factors": [
+        matrix_judges.factors_of_leaves,
+        matrix_judges.products_of_the_largest_numbers,
+    ],
     "iterates": [where_iterates_are_judged, steps_without_weight],
     "layerwise": [a_tensor_without_a_gradient],
+    "matrices": [
+        matrix_judges.sizes,
+        matrix_judges.nearly_orthogonal_matrices,
+        matrix_judges.inverse_roots,
+        matrix_judges.slopes_of_roots,
+        matrix_judges.eigenvectors,
+    ],
     "maxima": [a_maximum_under_another_denominator, a_maximum_of_nothing],
     "numerics": [denominators, squares, norms, sums],
+    "orthogonal": [matrix_judges.stacks_of_matrices],
     "parameters": [averages_of_parameters],
+    "partition": [matrix_judges.leaves_of_two_kinds],
     "rms": [a_variance_under_another_denominator],
     "scaling": [links],
     "wrappers": [steps_down_gradients_that_are_small_or_nothing],

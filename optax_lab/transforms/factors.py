@@ -15,7 +15,7 @@ from optax_lab import precision
 from optax_lab.transforms import matrices, numerics
 
 # From a leaf's shape to its factors', (n, n) or (n,) or () for each of its dimensions.
-# A number counts as a vector of one.
+# A leaf without dimensions counts as a vector of one.
 Shapes = Callable[[tuple[int, ...]], list[tuple[int, ...]]]
 
 
@@ -23,7 +23,7 @@ def templates(params: PyTree, shapes: Shapes) -> PyTree:
     """Returns for each leaf the shape and dtype of its flat array of factors."""
 
     def template(p):
-        size = sum(math.prod(s) for s in shapes(p.shape))
+        size = sum(math.prod(s) for s in shapes(p.shape or (1,)))
         with jax.numpy_dtype_promotion("standard"):
             dtype = jnp.promote_types(p.dtype, jnp.float32)
         return jax.ShapeDtypeStruct((size,), dtype)
@@ -50,7 +50,8 @@ def each(f: Callable, updates: PyTree, shapes: Shapes, *trees: PyTree) -> PyTree
     def of_leaf(old, g, *others):
         if g is None:
             return old
-        return _joined(f(*(_split(x, shapes(g.shape)) for x in (old, *others))))
+        kept = shapes(jnp.atleast_1d(g).shape)
+        return _joined(f(*(_split(x, kept) for x in (old, *others))))
 
     old, *others = trees
     return precision.store(precision.each(of_leaf, old, updates, *others), old)
@@ -64,9 +65,9 @@ def outer(updates: PyTree, shapes: Shapes) -> PyTree:
 
     def of_leaf(g):
         unit, size = matrices.scaled(jnp.atleast_1d(g))
-        limit = math.sqrt(float(jnp.finfo(g.dtype).max) / (2 * max(1, g.size)))
+        limit = math.sqrt(float(jnp.finfo(g.dtype).max) / (2 * (1 + g.size)))
         x = unit * jnp.minimum(size, limit)
-        return _joined([_products(x, a, s) for a, s in enumerate(shapes(g.shape))])
+        return _joined([_products(x, a, s) for a, s in enumerate(shapes(x.shape))])
 
     return precision.each(of_leaf, updates)
 
@@ -84,7 +85,7 @@ def apply(factors: PyTree, tree: PyTree, shapes: Shapes) -> PyTree:
 
     def of_leaf(x, flat):
         unit, size = matrices.scaled(precision.saturate(jnp.atleast_1d(x)))
-        for axis, factor in enumerate(_split(flat, shapes(x.shape))):
+        for axis, factor in enumerate(_split(flat, shapes(unit.shape))):
             unit = _along(unit, axis, factor)
         return precision.saturate(size * unit).reshape(x.shape)
 

@@ -84,7 +84,7 @@ def scale_by_shampoo(
     numerics.check_rounding(rounding)
     _check_sizes(precondition_frequency, max_precond_dim)
     kept = lambda n: (n, n) if n <= max_precond_dim else (n,)
-    shapes = lambda shape: [kept(n) for n in shape or (1,)]
+    shapes = lambda shape: [kept(n) for n in shape]
 
     def init_fn(params):
         mu = ewma.init(params, dtype=mu_dtype)
@@ -160,7 +160,7 @@ def scale_by_soap(
     _check_sizes(precondition_frequency, max_precond_dim)
     denominator = denominator or numerics.outside(eps)
     kept = lambda n, shape: (n, n) if len(shape) > 1 and n <= max_precond_dim else ()
-    shapes = lambda shape: [kept(n, shape) for n in shape or (1,)]
+    shapes = lambda shape: [kept(n, shape) for n in shape]
 
     def init_fn(params):
         mu = ewma.init(params, dtype=mu_dtype)

@@ -84,6 +84,7 @@ def scale_by_muon(
         return MuonState(jnp.zeros([], jnp.int32), mu, jnp.asarray(ns_coeffs))
 
     def update_fn(updates, state, params=None):
+        del params
         (key,) = numerics.rounding_keys(rounding, state.count, state.mu)
         mu = ewma.update(state.mu, updates, beta, key=key)
         mean = momentum.look_ahead(mu, updates, beta) if nesterov else ewma.read(mu)
@@ -95,8 +96,7 @@ def scale_by_muon(
             step = restore(jax.vmap(make)(stack))
             return _dual(x, step) if adaptive else step
 
-        shaped = updates if params is None else params
-        axes = dimension_numbers(weight_dimension_numbers, shaped)
+        axes = dimension_numbers(weight_dimension_numbers, updates)
         step = _each_matrix(orthogonal, updates, mean, axes)
         count = optax.safe_increment(state.count)
         return numerics.like(step, updates), MuonState(count, mu, state.ns_coeffs)
@@ -129,8 +129,8 @@ def scale_by_shape(
         return math.sqrt(max(inputs, outputs)) * consistent_rms * precision.widen(x)
 
     def update_fn(updates, params):
-        shaped = updates if params is None else params
-        axes = dimension_numbers(weight_dimension_numbers, shaped)
+        del params
+        axes = dimension_numbers(weight_dimension_numbers, updates)
         step = _each_matrix(scale, updates, updates, axes)
         return numerics.like(step, updates)
 
