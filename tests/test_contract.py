@@ -276,8 +276,9 @@ def test_the_objective_that_is_handed_on_has_the_gradients_that_are():
         for name in ("value_fn", "obj_fn"):
             found = jax.grad(given[name])(params)
             jax.tree.map(np.testing.assert_array_equal, found, grads)
-            hessian = jax.hessian(given[name])(subject.tree())["b"]["b"]
-            assert dtype == "complex64" or hessian == 1
+        if dtype == "float32":
+            curvature = jax.jit(jax.hessian(given["obj_fn"]))(params)["b"]["b"]
+            assert curvature == 1
 
 
 def test_numbers_that_are_tried_are_those_that_are_accepted():
