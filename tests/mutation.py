@@ -29,23 +29,36 @@ from tests import equivalents, judges, mutants, oracles, paths
 
 STEPS = 8
 SECONDS = 20  # after which a mutant counts as one that does not end
+_COMPILATIONS: list[str] = []  # all that XLA has compiled in this process
 SKIPPED = {"scheduling", "table", "observing"}  # no rule's arithmetic
+
+
+Check = Callable[..., None]  # takes the number of steps, STEPS when it is not said
 
 
 class Judge:
     """Holds a check that raises where something differs, and the lines that it runs."""
 
-    def __init__(self, name: str, family: str, make: Callable[[], Callable]):
+    def __init__(self, name: str, family: str, make: Callable[[], Check]):
         self.name, self.family, self._make = name, family, make
 
     @functools.cached_property
-    def check(self) -> Callable[[], None]:
-        return self._make()
+    def check(self) -> Check:
+        """Returns the check, in the way that runs without compiling anything anew.
+
+        A loop or a branch of JAX is compiled at every call, unless JIT is disabled;
+        everything else is then three times as slow.
+        """
+        check = self._make()
+        check(2)
+        before = len(_COMPILATIONS)
+        check(2)
+        return check if len(_COMPILATIONS) == before else jax.disable_jit()(check)
 
     @functools.cached_property
     def lines(self) -> set[tuple[str, int]]:
         """Runs the check over the code as it is, and notes the lines of ours."""
-        lines = set()
+        check, lines = self.check, set()
 
         def note(frame, event, _):
             if "optax_lab" not in frame.f_code.co_filename:
@@ -56,7 +69,7 @@ class Judge:
         before = sys.gettrace()
         sys.settrace(note)
         try:
-            self.check()
+            check()
         finally:
             sys.settrace(before)
         return lines
@@ -83,7 +96,7 @@ def tree(seed: int, is_complex: bool) -> dict[str, np.ndarray]:
     return {"w": r.normal(size=(4, 3)), "b": vector, "z": from_zero}
 
 
-def check_of(case: oracles.Case) -> Callable[[], None]:
+def check_of(case: oracles.Case) -> Check:
     """Returns a check of a case, step by step, that stops at the first difference.
 
     A parameter without a gradient, which stays where it is, takes part in every step.
@@ -94,10 +107,10 @@ def check_of(case: oracles.Case) -> Callable[[], None]:
     start = jax.tree.map(jnp.asarray, start | {"none": np.ones(2)})
     grads = [jax.tree.map(jnp.asarray, g) | {"none": None} for g in grads]
 
-    def check():
+    def check(steps=STEPS):
         optimizer = paths.optimizer_of(case, rate)
         params, state = start, optimizer.init(start)
-        for g, row in zip(grads, expected, strict=True):
+        for g, row in list(zip(grads, expected, strict=True))[:steps]:
             kinds = jax.tree.map(_kind, state)
             updates, state = optimizer.update(g, state, params)
             assert jax.tree.map(_kind, state) == kinds
@@ -116,7 +129,8 @@ def all_judges() -> list[Judge]:
             found.append(Judge(case.title, family, make))
     for family, checks in judges.ALL.items():
         for check in checks:
-            found.append(Judge(check.__name__, family, lambda check=check: check))
+            make = lambda check=check: lambda steps=STEPS: check()
+            found.append(Judge(check.__name__, family, make))
     return found
 
 
@@ -182,11 +196,16 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def be_strict() -> None:
-    """Sets JAX as the tests do, and lets it compile fast."""
+    """Sets JAX as the tests do, lets it compile fast, and counts what it compiles."""
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_numpy_dtype_promotion", "strict")
     jax.config.update("jax_numpy_rank_promotion", "raise")
     jax.config.update("jax_disable_most_optimizations", True)
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: (
+            "backend_compile" in event and _COMPILATIONS.append(event)
+        )
+    )
 
 
 def _assert_close(ours, theirs, close: float) -> None:
@@ -221,7 +240,7 @@ def _killer(mutant: mutants.Mutant, panel: list[Judge]) -> str | None:
     return None
 
 
-def _in_time(check: Callable[[], None]) -> None:
+def _in_time(check: Check) -> None:
     def stop(*_):
         raise TimeoutError
 
