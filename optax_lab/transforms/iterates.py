@@ -94,16 +94,18 @@ def schedule_free(
         ramp = _ramp(state, warmup_steps)
         steps = precision.each(lambda u: ramp * u, steps)
         after = _weighed(state, ramp, learning_rate, weight_lr_power)
-        # Seen from z, everything is exactly 0 as long as nothing moves.
+        z = _stepped(state.z, steps)
+        # Seen from the old z, everything is exactly 0 as long as nothing moves.
+        step = precision.each(lambda new, old: new - old, z, state.z)
         gap = _gap(state, params)
         x = ewma.Ewma(gap, jnp.ones_like(state.b1))
-        x = ewma.update(x, steps, _kept(state.weight_sum, after.weight_sum))
-        y = ewma.update(x, steps, b1)
+        x = ewma.update(x, step, _kept(state.weight_sum, after.weight_sum))
+        y = ewma.update(x, step, b1)
         moves = precision.each(lambda y, g: y - state.b1 * g, y.average, gap)
         after = after._replace(
             b1=jnp.full_like(state.b1, b1),
             base_optimizer_state=base,
-            z=parameters.moved(state.z, steps),
+            z=z,
         )
         return numerics.like(moves, updates), after
 
@@ -168,6 +170,12 @@ def _weighed(
     )
 
 
+def _stepped(z: PyTree, steps: PyTree) -> PyTree:
+    # Not cut at the largest number, which would cost XLA another pass over z.
+    add = lambda z, u: z if u is None else z + u
+    return precision.store(precision.each(add, z, steps), z)
+
+
 def _kept(before: Array, after: Array) -> Array:
     """Returns 1 − cₜ, the decay of x: all of x stays while nothing has weight."""
     return jnp.where(after > 0, before / numerics.positive(after), jnp.ones_like(after))
@@ -175,7 +183,8 @@ def _kept(before: Array, after: Array) -> Array:
 
 def _gap(state: ScheduleFreeState, params: PyTree) -> PyTree:
     """Returns x − z, with the β₁ that made y of them."""
-    apart = lambda z, y: precision.saturate((y - z) / state.b1)
+    stretch = 1 / state.b1  # one division, not one for every element
+    apart = lambda z, y: precision.saturate((y - z) * stretch)
     return precision.each(apart, state.z, params)
 
 
