@@ -22,8 +22,9 @@ def scaled(x: Array) -> tuple[Array, Array]:
     Squares and eigenvalues of the quotient neither overflow nor vanish. The size is a
     constant to derivatives, since what it divides it multiplies again.
     """
-    magnitude = jnp.maximum(jnp.abs(jnp.real(x)), jnp.abs(jnp.imag(x)))
-    size = jax.lax.stop_gradient(jnp.max(magnitude, initial=0))
+    parts = (jnp.real(x), jnp.imag(x)) if jnp.iscomplexobj(x) else (x,)
+    largest = jnp.stack([jnp.max(jnp.abs(part), initial=0) for part in parts])
+    size = jax.lax.stop_gradient(jnp.max(largest))
     size = jnp.where(size > 0, size, jnp.ones_like(size))
     once = 1 / jnp.sqrt(size)  # 1/size itself may be a subnormal number, and flushed
     return x * once * once, size
