@@ -176,7 +176,7 @@ def _is_optaxs(name: str) -> bool:
 
 def _is_plumbing(node: ast.AST) -> bool:
     match node:
-        case ast.Raise() | ast.Assert() | ast.JoinedStr():
+        case ast.Raise() | ast.Assert() | ast.JoinedStr() | ast.ExceptHandler():
             return True
         case ast.Expr(value=ast.Constant()):  # a docstring
             return True
