@@ -171,6 +171,26 @@ def test_force_replaces_a_run_and_nothing_else(lab, tmp_path):
     assert not (tmp_path / "a/surface.png").exists()
 
 
+def test_force_leaves_alone_what_only_looks_like_a_run(lab, tmp_path):
+    (tmp_path / "site").mkdir()
+    for name in ("manifest.json", "package.json"):
+        (tmp_path / "site" / name).write_text('{"name": "a web page"}')
+    code, _, err = lab("ewma", "--n", 7, "--out", "site", "--force")
+    assert code == 2
+    assert "holds no run" in err
+    assert (tmp_path / "site/package.json").exists()
+
+
+@pytest.mark.parametrize("how", ["", "--json"])
+def test_a_reader_that_leaves_changes_nothing_of_the_exit_code(how, tmp_path):
+    line = f"{sys.executable} -m optax_lab info {how} | true; echo ${{PIPESTATUS[0]}}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+    done = subprocess.run(["bash", "-c", line], check=True, **run)
+    assert done.stdout == "0\n"
+    assert "Traceback" not in done.stderr
+
+
 def test_two_runs_in_the_same_second_have_two_folders(lab, tmp_path):
     for _ in range(3):
         assert lab("ewma", "--n", 5)[0] == 0

@@ -226,3 +226,11 @@ def test_labels_are_names_that_any_file_system_takes(module):
     assert not set(made.name) & set('/\\:*?"<>| ')
     assert isinstance(made.transformation, optax.GradientTransformation)
     assert math.isfinite(made.rate)
+
+
+def test_a_long_expression_has_a_name_that_a_file_system_takes():
+    schedule = "optax.warmup_cosine_decay_schedule(0., {}, 200, 4000, end_value=1e-5)"
+    text = f"lookahead(adamw({schedule}, weight_decay=.01), 5, .5)"
+    names = {choices.optimizer(text.format(rate)).name for rate in (0.003, 0.004)}
+    assert len(names) == 2
+    assert all(len(name.encode()) < 200 for name in names)

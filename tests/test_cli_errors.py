@@ -43,6 +43,8 @@ def refused(tmp_path, monkeypatch, capsys):
         ("descend sgd(nan)", "sgd(learning_rate=nan): a learning rate is finite"),
         ("train momentum(.1,decay=1.)", "decay"),
         ("descend momentum(.1,decay=-.1)", "decay"),
+        ("train adam(b1={[]:1})", "is neither a literal nor a call"),
+        ("ewma --seed 99999999999999999999", "must be below 2³²"),
         ("ewma --decay 1", "--decay 1: one or more numbers in [0, 1)"),
         ("ewma --decay .9 nan", "in [0, 1)"),
         ("ewma --n 1", "--n 1: must be at least 2"),

@@ -1,5 +1,6 @@
 # What an expression stands for: optimizers and surfaces, looked up and called.
 import functools
+import hashlib
 import inspect
 import math
 import re
@@ -12,6 +13,7 @@ from optax_lab.optimizers import table
 from optax_lab.problems import surfaces
 
 _RATE = "learning_rate"
+_LONGEST = 160  # characters of a name for folders
 _USUAL_RATE = 1e-3  # for functions that need a rate and are not in OPTIMIZERS
 
 
@@ -196,7 +198,11 @@ def _label(call: Call, rate: float | int | str) -> str:
         if name != _RATE and not usual:
             parts.append(f"{named}{expressions.show(value)}")
     parts += [] if rate == "" else [f"lr={rate}"]
-    return re.sub(r"[^\w.=+,()-]+", "-", "_".join(parts).replace("'", ""))
+    label = re.sub(r"[^\w.=+,()-]+", "-", "_".join(parts).replace("'", ""))
+    if len(label) <= _LONGEST:
+        return label
+    # A file system takes 255 bytes; what is cut off still tells two names apart.
+    return f"{label[:_LONGEST]}_{hashlib.sha256(label.encode()).hexdigest()[:8]}"
 
 
 def _plain(value: Any) -> float | int | str:

@@ -67,7 +67,7 @@ def parse(text: str) -> Call:
         node = ast.parse(source, mode="eval").body
         if isinstance(node, ast.Name | ast.Attribute | ast.Call):
             return _call(node)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or str(error) or "too deeply nested"
         raise ValueError(f"{text!r} does not parse ({reason}): {_HOW}") from None
     raise ValueError(f"{text!r} is not a name or a call: {_HOW}")
@@ -101,5 +101,5 @@ def _value(node: ast.expr) -> Any:
         return _call(node)
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError):  # {[]: 1} is not hashable
         raise ValueError(f"{shown} is neither a literal nor a call") from None

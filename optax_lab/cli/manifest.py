@@ -93,6 +93,15 @@ def write(path: Path, value: Any) -> None:
     part.replace(path)
 
 
+def is_one(path: Path) -> bool:
+    """Says whether a file is the manifest of a run, and not another program's."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and {"schema", "command", "argv"} <= found.keys()
+
+
 def load(path: Path, kind: type[Settings]) -> Settings:
     """Reads the settings that a manifest holds for a command.
 

@@ -74,8 +74,12 @@ class Folder:
 
     def _fail(self, what: str, error: Exception) -> None:
         self.note("failed")
-        with (self.path / "errors.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{what}\n{''.join(traceback.format_exception(error))}\n")
+        told = f"{what}\n{''.join(traceback.format_exception(error))}\n"
+        with (
+            contextlib.suppress(OSError),  # the disk may be what failed
+            (self.path / "errors.txt").open("a", encoding="utf-8") as file,
+        ):
+            file.write(told)
         line = " ".join(str(error).split())[:200]
         say(f"{what} failed: {type(error).__name__}: {line} (see errors.txt)")
 
@@ -115,7 +119,7 @@ def check(settings: Settings) -> None:
         return
     if not settings.force:
         raise ValueError(f"--out {path}: exists; choose another, or add --force")
-    if not (path / "manifest.json").is_file():
+    if not manifest.is_one(path / "manifest.json"):
         raise ValueError(f"--out {path}: holds no run, so --force leaves it alone")
 
 
@@ -139,18 +143,29 @@ def report(
     if folder:
         manifest.write(folder.path / "summary.json", document)
         document |= {"folder": folder.path, "next": list(hints)}
-    machine = settings.json or getattr(settings, "csv", False)
-    if settings.json:
-        sys.stdout.write(manifest.to_json(document))
-    elif machine:
-        sys.stdout.write(to_csv(tables[0].rows))
-    else:
-        _print_tables(tables)
-    if folder:
-        wrote = f"{status}: wrote {folder.path}{os.sep} ({_contents(folder.path)})"
-        lines = [wrote, *(f"next: {hint}" for hint in hints)]
-        print("\n".join(lines), file=sys.stderr if machine else sys.stdout)
+    with _readable():
+        machine = settings.json or getattr(settings, "csv", False)
+        if settings.json:
+            sys.stdout.write(manifest.to_json(document))
+        elif machine:
+            sys.stdout.write(to_csv(tables[0].rows))
+        else:
+            _print_tables(tables)
+        if folder:
+            wrote = f"{status}: wrote {folder.path}{os.sep} ({_contents(folder.path)})"
+            lines = [wrote, *(f"next: {hint}" for hint in hints)]
+            print("\n".join(lines), file=sys.stderr if machine else sys.stdout)
     return EXIT[status]
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """Goes on where the reader of stdout has left, as with `| head -1`."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def to_csv(rows: Iterable[Mapping[str, Any]], *, header: bool = True) -> str:
@@ -212,6 +227,14 @@ def _print_tables(tables: list[Table]) -> None:
     """Prints tables as wide as they are where nobody's terminal is the limit."""
     width = None if sys.stdout.isatty() else 200
     console = rich.console.Console(width=width, markup=False)
+    # Rich would end the process with 1 where the reader has gone (`| head -1`).
+    with console.capture() as printed:
+        _draw_tables(console, tables)
+    sys.stdout.write(printed.get())
+    sys.stdout.flush()
+
+
+def _draw_tables(console: rich.console.Console, tables: list[Table]) -> None:
     for table in tables:
         drawn = rich.table.Table(
             title=table.title, title_justify="left", box=rich.box.SIMPLE_HEAD

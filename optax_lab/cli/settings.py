@@ -66,6 +66,7 @@ class Ewma(Settings):
         super().check()
         self.at_least(2, "n")
         self.at_least(0, "seed")
+        _check_seed(self.seed)
         if not self.decay or not all(0 <= decay < 1 for decay in self.decay):
             given = " ".join(f"{decay:g}" for decay in self.decay)
             raise ValueError(f"--decay {given}: one or more numbers in [0, 1)")
@@ -149,6 +150,7 @@ class Train(Training):
         """Raises ValueError where a value is out of range."""
         super().check()
         self.at_least(0, "seed")
+        _check_seed(self.seed)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -225,3 +227,8 @@ COMMANDS = {kind.command: kind for kind in _KINDS}
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def _check_seed(seed: int) -> None:
+    if seed >= 2**32:
+        raise ValueError(f"--seed {seed}: must be below 2³²")

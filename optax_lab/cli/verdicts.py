@@ -74,7 +74,8 @@ def _results(outcomes: list[Outcome]) -> output.Table:
 
 def _row(outcome: Outcome) -> dict[str, Any]:
     histories = outcome.histories.values()
-    bad = [tasks.diverged(history) for history in histories]
+    ends = outcome.finals.values()
+    bad = [tasks.diverged(h | end) for h, end in zip(histories, ends, strict=True)]
     row: dict[str, Any] = {"optimizer": outcome.optimizer, "runs": len(bad)}
     row |= {"status": "diverged" if any(bad) else "ok", "diverged": sum(bad)}
     for name, tag in _ACCURACIES.items():
