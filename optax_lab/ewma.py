@@ -143,9 +143,9 @@ def smooth(
     map is found by running `update` on the identity. What the blocks hand on to each
     other is a series again, 64 times shorter, and is smoothed in the same way.
 
-    Two differences from the loop: a value that is not finite reaches up to 63 steps back
-    (0 · ∞ is NaN in a product), and float32 knows a raw average of β > 1 − 10⁻⁵ to fewer
-    digits, since 1 − β is rounded.
+    Two differences from the loop: a value that is not finite reaches up to 63 steps
+    back (0 · ∞ is NaN in a product), and in float32 a raw average of β > 1 − 10⁻⁵ has
+    fewer digits, since 1 − β is rounded.
 
     Args:
       xs: any shape, time along axis 0; integers are taken as float32.
