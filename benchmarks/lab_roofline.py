@@ -38,7 +38,7 @@ def train_everywhere():
     problem, data = lab_loop.lab_problem()
     data = jax.tree.map(jnp.asarray, data)
     optimizer = lab_loop.lab_optimizer("adam")
-    over_runs = execute._spread(jax.devices(), True)
+    over_runs = execute.spread(jax.devices(), True)
     begin = over_runs(lambda key, data: training.start(problem, optimizer, key))
     advance = over_runs(
         lambda run, data: training.advance(problem, optimizer, run, data, epochs=EPOCHS)

@@ -66,10 +66,32 @@ def ratios() -> list[Row]:
     ]
 
 
+def steps() -> list[Row]:
+    """Lists what one update costs against Optax's, and what a progress bar costs."""
+    update, bar = _read("update_step"), _read("progress_bar")
+    found, goals = update["summary"], update["goals"]
+    slow = [row.split(" on ")[0] for row in found["beyond"]]
+    told = {
+        "median": "one update, time against Optax's, median of {n} ratios",
+        "compiling": "the same, compiling in XLA, median",
+        "tracing": "the same, tracing, median",
+    }
+    n = sum(map(len, update["trees"].values()))
+    rows = [
+        (text.format(n=n), f"≤ {goals[what]:g}×", f"{found[what]:.3f}×")
+        for what, text in told.items()
+    ]
+    highest = f"the same, slower than {goals['highest']:g}× beyond its 95 % interval"
+    rows.append((highest, "none", ", ".join(f"`{name}`" for name in slow) or "none"))
+    with_bar = "`train` with a progress bar, time against without"
+    rows.append((with_bar, f"≤ {bar['goal']:g}×", _spread(bar["ratio"], 3)))
+    return rows
+
+
 def table() -> str:
     """Returns the whole table in Markdown."""
     rows = [("measured", "goal", "result"), ("---", "---", "---")]
-    rows += accuracy() + speed() + ratios()
+    rows += accuracy() + speed() + ratios() + steps()
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

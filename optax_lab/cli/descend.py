@@ -135,7 +135,3 @@ def _table(
         above = None if surface.best is None else value - surface.best
         rows.append(row | {"above_best": above})
     return output.Table("results", f"{surface.name}: {surface.formula}", rows, shown)
-
-
-def _text(value: float | int | str) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -47,7 +47,6 @@ def _surfaces() -> output.Table:
 
 def _machine() -> output.Table:
     found = jax.devices()
-    versions = {name: version or "-" for name, version in manifest.versions().items()}
     facts = {
         "device": f"{len(found)} × {found[0].device_kind} ({found[0].platform})",
         "cores": devices.cores(),

@@ -1,5 +1,7 @@
 # Shapes and dtypes that never change, and programs that are compiled once.
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 
@@ -9,14 +11,12 @@ from optax_lab.contract.subject import Make
 
 def types_never_change(make: Make) -> None:
     """Checks every mix of parameter and gradient dtype, by shape alone."""
-    for params_dtype in subject.DTYPES:
-        kinds = subject.DTYPES if params_dtype != "complex64" else ("complex64",)
-        for dtype in kinds:
-            if params_dtype != "complex64" and dtype == "complex64":
-                continue
-            what = f"{params_dtype} parameters, {dtype} gradients"
-            with subject.dtype_case(params_dtype, dtype, what=what):
-                _keeps_types(make, params_dtype, dtype)
+    real = [dtype for dtype in subject.DTYPES if dtype != "complex64"]
+    mixes = [*itertools.product(real, real), ("complex64", "complex64")]
+    for params_dtype, dtype in mixes:
+        what = f"{params_dtype} parameters, {dtype} gradients"
+        with subject.dtype_case(params_dtype, dtype, what=what):
+            _keeps_types(make, params_dtype, dtype)
 
 
 def init_needs_shapes_only(make: Make) -> None:

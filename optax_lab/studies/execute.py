@@ -59,7 +59,7 @@ def trainings(
     on_cpu = devices[0].platform == "cpu"
     width = 1 if on_cpu else min(GPU_WIDTH, -(-len(keys) // len(devices)))
     chunk = min(len(keys), len(devices)) if on_cpu else width * len(devices)
-    over_runs = _spread(devices[: chunk // width], on_cpu)
+    over_runs = spread(devices[: chunk // width], on_cpu)
 
     size = training.block_length(epochs)
     settings = {"epochs": size, "evaluate_at": evaluate_at}
@@ -89,7 +89,7 @@ def trainings(
             yield Trained(index, take(run), take(history), measured)
 
 
-def _spread(devices: list, on_cpu: bool) -> Callable[[Callable], Callable]:
+def spread(devices: list, on_cpu: bool) -> Callable[[Callable], Callable]:
     """Returns what turns f(run, data) into a program over a leading axis of runs."""
     mesh = Mesh(np.array(devices), ("run",), axis_types=(AxisType.Auto,))
     runs, everywhere = PartitionSpec("run"), PartitionSpec()

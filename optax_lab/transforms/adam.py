@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
+from jaxtyping import PyTree
 from optax import ScaleByAdamState
 
 from optax_lab import ewma
@@ -48,9 +49,7 @@ def scale_by_adam(
     denominator = denominator or numerics.outside(eps, eps_root)
 
     def init_fn(params):
-        mu = ewma.init(params, dtype=mu_dtype)
-        nu = ewma.init(params, dtype=numerics.statistic_dtype(nu_dtype))
-        return ScaleByAdamState(jnp.zeros([], jnp.int32), mu, nu)
+        return zero_moments(params, mu_dtype, nu_dtype)
 
     def update_fn(updates, state, params=None):
         del params
@@ -63,3 +62,10 @@ def scale_by_adam(
         return numerics.like(step, updates), ScaleByAdamState(count, mu, nu)
 
     return optax.GradientTransformation(init_fn, update_fn)
+
+
+def zero_moments(params: PyTree, mu_dtype: Any, nu_dtype: Any) -> ScaleByAdamState:
+    """Makes the state of a rule that averages gradients (μ) and their squares (ν)."""
+    mu = ewma.init(params, dtype=mu_dtype)
+    nu = ewma.init(params, dtype=numerics.statistic_dtype(nu_dtype))
+    return ScaleByAdamState(jnp.zeros([], jnp.int32), mu, nu)

@@ -11,7 +11,7 @@ from optax import EmaState, ScaleByAdamState
 from optax.contrib import ScaleByAdemamixState
 
 from optax_lab import ewma, precision
-from optax_lab.transforms import numerics
+from optax_lab.transforms import adam, numerics
 
 
 class ScaleByAggmoState(NamedTuple):
@@ -159,9 +159,7 @@ def scale_by_qhadam(
     denominator = denominator or numerics.outside(eps)
 
     def init_fn(params):
-        mu = ewma.init(params, dtype=mu_dtype)
-        nu = ewma.init(params, dtype=numerics.statistic_dtype(nu_dtype))
-        return ScaleByAdamState(jnp.zeros([], jnp.int32), mu, nu)
+        return adam.zero_moments(params, mu_dtype, nu_dtype)
 
     def update_fn(updates, state, params=None):
         del params

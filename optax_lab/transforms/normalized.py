@@ -11,7 +11,7 @@ from jaxtyping import Array, PyTree
 from optax import ScaleByAdamState
 
 from optax_lab import ewma, precision
-from optax_lab.transforms import numerics
+from optax_lab.transforms import adam, numerics
 
 
 def scale_by_laprop(
@@ -46,7 +46,7 @@ def scale_by_laprop(
     denominator = denominator or numerics.outside(eps)
 
     def init_fn(params):
-        return _fresh(params, mu_dtype, nu_dtype)
+        return adam.zero_moments(params, mu_dtype, nu_dtype)
 
     def update_fn(updates, state, params=None):
         del params
@@ -103,7 +103,7 @@ def scale_by_adopt(
     denominator = denominator or _at_least(eps)
 
     def init_fn(params):
-        return _fresh(params, mu_dtype, nu_dtype)
+        return adam.zero_moments(params, mu_dtype, nu_dtype)
 
     def update_fn(updates, state, params=None):
         del params
@@ -120,12 +120,6 @@ def scale_by_adopt(
         return step, ScaleByAdamState(count, mu, nu)
 
     return optax.GradientTransformation(init_fn, update_fn)
-
-
-def _fresh(params: PyTree, mu_dtype: Any, nu_dtype: Any) -> ScaleByAdamState:
-    mu = ewma.init(params, dtype=mu_dtype)
-    nu = ewma.init(params, dtype=numerics.statistic_dtype(nu_dtype))
-    return ScaleByAdamState(jnp.zeros([], jnp.int32), mu, nu)
 
 
 def _at_least(eps: ArrayLike) -> numerics.Denominator:

@@ -48,7 +48,7 @@ def root(x: Array) -> Array:
 
 def norm_sq(tree: PyTree) -> PyTree:
     """Returns ‖x‖² of every leaf: real, float32 or wider, and `bounded`."""
-    # The sum is cut, not its terms: XLA adds them up four times as fast.
+    # The sum is cut, not its terms, which XLA adds up faster as they are.
     return precision.each(lambda x: bounded(jnp.sum(square(x))), tree)
 
 

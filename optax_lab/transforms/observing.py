@@ -9,6 +9,7 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 from optax_lab import ewma, measures, precision
+from optax_lab.transforms import numerics
 
 # What averages and sums of gradients, and of anything, are called in states.
 MOMENTA = ("mu", "trace", "traces", "ema", "m", "m1", "exp_avg")
@@ -95,8 +96,7 @@ def observe(
         return ObserveState(_measure(zeros, zeros, params, state, state), state)
 
     def update_fn(updates, state, params=None, **extra_args):
-        if params is None:
-            raise ValueError("observe needs params: update(grads, state, params)")
+        numerics.check_params(params, "observe")
         before, grads = state.inner_state, updates
         updates, after = inner.update(grads, before, params, **extra_args)
         seen = jax.lax.stop_gradient((grads, updates, params, before, after))

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 from optax import ScaleByAdamState
 
 from optax_lab import ewma, precision
-from optax_lab.transforms import momentum, numerics
+from optax_lab.transforms import adam, momentum, numerics
 
 
 def scale_by_radam(
@@ -53,9 +53,7 @@ def scale_by_radam(
     denominator = denominator or numerics.outside(eps, eps_root)
 
     def init_fn(params):
-        mu = ewma.init(params, dtype=mu_dtype)
-        nu = ewma.init(params, dtype=numerics.statistic_dtype(nu_dtype))
-        return ScaleByAdamState(jnp.zeros([], jnp.int32), mu, nu)
+        return adam.zero_moments(params, mu_dtype, nu_dtype)
 
     def update_fn(updates, state, params=None):
         del params
