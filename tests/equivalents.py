@@ -29,8 +29,8 @@ REASONS: dict[tuple[str, str, str], str] = {
         "length > 4 → length >= 4",
     ): "no number of steps makes ρₜ equal to 4",
     (
-        "transforms.normalized",
-        "_fresh",
+        "transforms.adam",
+        "zero_moments",
         "nu → mu",
     ): "both start at 0; that squares are real is a test of the family's",
     ("optimizers.sign", "signum", "False → True"): "a debiased average has its sign",
