@@ -92,15 +92,9 @@ def descend(
     ('converged', 14, 25.0)
     """
     _check_settings(steps, stop, tolerance, record_every)
-    start = jax.tree.map(_as_float, start)
+    start = jax.tree.map(as_float, start)
     _check_value(value, start, key)
     optimizer = optax.with_extra_args_support(optimizer)
-
-    def objective(step: Int[Array, ""]) -> Callable:
-        if key is None:
-            return value
-        step_key = jax.random.fold_in(key, step)
-        return lambda point: value(point, step_key)
 
     def running(lane: _Lane) -> Bool[Array, ""]:
         return (lane.status == MAX_STEPS) & (lane.step < steps)
@@ -110,15 +104,11 @@ def descend(
         return compared is not None and optax.tree.norm(compared) <= tolerance
 
     def take_step(lane: _Lane) -> _Lane:
-        f = objective(lane.step)
-        # Optax's line searches refuse an argument that value_fn does not name.
-        value_fn = lambda point, obj_fn=None: f(point)
-        extra = {"value": lane.value, "grad": lane.grad, "obj_fn": f}
-        extra["value_fn"] = value_fn
+        extra = extra_args(objective(value, key, lane.step), lane.value, lane.grad)
         updates, state = optimizer.update(lane.grad, lane.state, lane.point, **extra)
         point = optax.apply_updates(lane.point, updates)
         step = lane.step + 1
-        v, grad = jax.value_and_grad(objective(step))(point)
+        v, grad = jax.value_and_grad(objective(value, key, step))(point)
         status = _status(point, v, settled(grad, optax.tree.sub(point, lane.point)))
         # Only what is returned is frozen; nobody reads the rest of an ended lane.
         live = running(lane)
@@ -130,11 +120,28 @@ def descend(
         return _Lane(step, point, state, v, grad, status, taken)
 
     zero = jnp.int32(0)
-    v, grad = jax.value_and_grad(objective(zero))(start)
+    v, grad = jax.value_and_grad(objective(value, key, zero))(start)
     status = _status(start, v, settled(grad))
     lane = _Lane(zero, start, optimizer.init(start), v, grad, status, zero)
     rows = -(-steps // record_every) + 1
     return _record(take_step, running, lane, rows, record_every)
+
+
+def objective(
+    value: Callable[..., Scalar], key: PRNGKeyArray | None, step: Int[Array, ""]
+) -> Callable[[PyTree], Scalar]:
+    """Returns what is minimised at a step: with a key of its own where there is one."""
+    if key is None:
+        return value
+    step_key = jax.random.fold_in(key, step)
+    return lambda point: value(point, step_key)
+
+
+def extra_args(f: Callable, value: Scalar, grad: PyTree) -> dict[str, Any]:
+    """Returns what an optimizer may ask for besides gradient, state and parameters."""
+    # Optax's line searches refuse an argument that value_fn does not name.
+    value_fn = lambda point, obj_fn=None: f(point)
+    return {"value": value, "grad": grad, "value_fn": value_fn, "obj_fn": f}
 
 
 def _record(take_step, running, lane: _Lane, rows: int, every: int) -> Trajectory:
@@ -203,7 +210,8 @@ def _status(point: PyTree, value: Scalar, settled: Any) -> Int8[Array, ""]:
     return jnp.where(finite, status, DIVERGED).astype(jnp.int8)
 
 
-def _as_float(leaf: Any) -> Array:
+def as_float(leaf: Any) -> Array:
+    """Returns an array that can be descended: integers become floats."""
     dtype = jnp.result_type(leaf)
     return jnp.asarray(leaf, dtype if jnp.issubdtype(dtype, jnp.inexact) else float)
 

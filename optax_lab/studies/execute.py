@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import AxisType, Mesh, PartitionSpec
 from jaxtyping import PRNGKeyArray, Shaped
 
 from optax_lab.runs import training
+from optax_lab.studies import spreading
 
 GPU_WIDTH = 32  # runs that one GPU trains at once
 
@@ -91,8 +91,6 @@ def trainings(
 
 def spread(devices: list, on_cpu: bool) -> Callable[[Callable], Callable]:
     """Returns what turns f(run, data) into a program over a leading axis of runs."""
-    mesh = Mesh(np.array(devices), ("run",), axis_types=(AxisType.Auto,))
-    runs, everywhere = PartitionSpec("run"), PartitionSpec()
 
     def over_runs(f):
         def on_device(run, data):
@@ -100,7 +98,6 @@ def spread(devices: list, on_cpu: bool) -> Callable[[Callable], Callable]:
                 return jax.lax.map(lambda one: f(one, data), run)
             return jax.vmap(f, (0, None))(run, data)
 
-        specs = {"in_specs": (runs, everywhere), "out_specs": runs}
-        return jax.jit(jax.shard_map(on_device, mesh=mesh, check_vma=False, **specs))
+        return spreading.over_devices(on_device, devices, shared=1)
 
     return over_runs

@@ -1,0 +1,66 @@
+# How far down runs came, and how soon: never how near they are to a known answer.
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, PyTree, Scalar
+
+Values = Float[np.ndarray, "*lanes rows"] | Float[Array, "*lanes rows"]
+
+
+def values_at(
+    value: Callable[[PyTree], Scalar], points: PyTree, axes: int = 1
+) -> Float[np.ndarray, "*axes"]:
+    """Returns the values of a function at points with so many leading axes.
+
+    A noisy descent records what it saw; this is what was there.
+    """
+    over = value
+    for _ in range(axes):
+        over = jax.vmap(over)
+    return np.asarray(jax.jit(over)(jax.tree.map(jnp.asarray, points)))
+
+
+def above_best(surface: Any, values: Values) -> Float[np.ndarray, "*lanes rows"]:
+    """Returns f − f*: how far values are above the smallest one.
+
+    Raises:
+      ValueError: if the surface has no isolated minimum. Where f* is not taken, or on
+        a whole line, f − f* ranks nothing.
+    """
+    if not surface.minima:
+        raise ValueError(f"{surface.name} has no isolated minimum: f − f* says nothing")
+    return np.asarray(values) - surface.best
+
+
+def first_hits(
+    values: Values, target: float | int, *, record_every: int = 1
+) -> Float[np.ndarray, "*lanes"]:
+    """Returns the first step at which a value is at or below a target, inf if never.
+
+    With a record of every k-th step only, it is the first of those.
+
+    >>> first_hits(np.array([[3.0, 2.0, 1.0, 2.0], [3.0, 3.0, np.nan, 3.0]]), 2)
+    array([ 1., inf])
+    """
+    hit = np.asarray(values) <= target
+    step = hit.argmax(axis=-1) * float(record_every)
+    return np.where(hit.any(axis=-1), step, np.inf)
+
+
+def basin_hits(
+    surface: Any, ends: Float[np.ndarray, "*lanes"]
+) -> Bool[np.ndarray, "*lanes"]:
+    """Says which runs ended in the basin of a best minimum, by their last values.
+
+    What lies lower than the second-best local minimum can only go down to a best one.
+
+    Raises:
+      ValueError: if the surface has no second-best minimum, or none that is isolated.
+    """
+    if surface.runner_up is None or not surface.minima:
+        raise ValueError(f"{surface.name} has no second-best minimum to end up in")
+    return np.asarray(ends) < surface.runner_up
