@@ -57,10 +57,12 @@ def basin_hits(
     """Says which runs ended in the basin of a best minimum, by their last values.
 
     What lies lower than the second-best local minimum can only go down to a best one.
+    Lower means by a thousandth of its height above the best: rounding is no hit.
 
     Raises:
       ValueError: if the surface has no second-best minimum, or none that is isolated.
     """
     if surface.runner_up is None or not surface.minima:
         raise ValueError(f"{surface.name} has no second-best minimum to end up in")
-    return np.asarray(ends) < surface.runner_up
+    height = surface.runner_up - surface.best
+    return np.asarray(ends) < surface.runner_up - 1e-3 * height
