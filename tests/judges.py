@@ -18,6 +18,7 @@ from optax_lab.transforms import (
     layerwise,
     maxima,
     numerics,
+    rectified,
     rms,
     scaling,
 )
@@ -154,6 +155,15 @@ def a_maximum_under_another_denominator():
 def a_maximum_of_nothing():
     rule, zeros = maxima.scale_by_adamax(eps=0.0), jnp.zeros(2)
     close(rule.update(zeros, rule.init(zeros))[0], zeros)
+
+
+def a_weight_that_comes_to_rest():
+    eps, count, decay, most = np.finfo(float).eps, 1e12, 0.75, 7
+    for missing, taken in ((4 * eps, 4 * eps), (3 * eps, 0)):
+        w = jnp.asarray(1 - missing)
+        r, _ = rectified.rectification(w, jnp.asarray(count), decay, 5.0)
+        rho = most - 2 * count * taken / (1 - taken)
+        close(r**2, (rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho))
 
 
 def a_variance_under_another_denominator():
@@ -313,6 +323,7 @@ ALL = {
     "orthogonal": [matrix_judges.stacks_of_matrices],
     "parameters": [averages_of_parameters],
     "partition": [matrix_judges.leaves_of_two_kinds],
+    "rectified": [a_weight_that_comes_to_rest],
     "rms": [a_variance_under_another_denominator],
     "scaling": [links],
     "wrappers": [steps_down_gradients_that_are_small_or_nothing],

@@ -47,6 +47,19 @@ def test_steps_grow_from_short_to_those_of_adam():
     assert r[-1] == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize("decay", [0.999, 0.9999])
+def test_in_float32_they_stay_those_of_adam_however_long_the_run(decay):
+    # The weight comes to rest at 1 − 3e-5 or 1 − 3e-4, and the steps are counted on.
+    one = jnp.ones((), jnp.float32)
+    step = lambda state, _: (ewma.update(state, one, decay), None)
+    state, _ = jax.lax.scan(step, ewma.init(one), None, 150_000)
+    assert 1 - state.weight > 1e-5
+    for steps in (150_000, 10_000_000):
+        count = jnp.asarray(steps, jnp.int32)
+        r, relied = rectified.rectification(state.weight, count, decay, 5.0)
+        assert relied and r == pytest.approx(1, abs=1e-6)
+
+
 def test_a_threshold_under_4_acts_like_4_where_optax_gives_nan():
     g = jnp.ones(2)
 

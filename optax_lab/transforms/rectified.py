@@ -80,7 +80,10 @@ def rectification(
 
     def rectify(w, t):
         most = 2 / (1 - decay) - 1
-        length = most - 2 * t * (1 - w) / w
+        # A weight comes to rest where its steps are rounding errors, below 1: what is
+        # left of βᵗ there is none of it, and times t it would grow for ever.
+        at_rest = (1 - w) * (1 - decay) < jnp.finfo(w.dtype).eps
+        length = most - jnp.where(at_rest, 0, 2 * t * (1 - w) / w)
         relied = (length >= threshold) & (length > 4)
         # Below, ρ = ρ∞ = 5 keeps the root and its slope finite.
         n, m = jnp.where(relied, length, 5.0), jnp.where(relied, most, 5.0)
