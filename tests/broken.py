@@ -31,6 +31,16 @@ def looks_at_values(learning_rate=0.1):
     return gradient_descent(learning_rate)._replace(init=init)
 
 
+def keeps_an_array(learning_rate=0.1):
+    """Hands out the same zero with every state: once donated, it is gone."""
+    zero = jnp.zeros([])
+    return gradient_descent(learning_rate)._replace(init=lambda params: zero)
+
+
+def starts_from_its_parameters(learning_rate=0.1):
+    return gradient_descent(learning_rate)._replace(init=lambda params: params)
+
+
 def starts_weakly_typed(learning_rate=0.1):
     def update(updates, state, params=None):
         updates, _ = gradient_descent(learning_rate).update(updates, None, params)

@@ -118,6 +118,16 @@ BROKEN = [
         "m1['b'] is float",
     ),
     ("init_needs_shapes_only", broken.looks_at_values, "ConcretizationTypeError"),
+    (
+        "fresh_state_can_be_donated",
+        broken.keeps_an_array,
+        "the next state is the same array as state",
+    ),
+    (
+        "fresh_state_can_be_donated",
+        broken.starts_from_its_parameters,
+        "state['b'] is the same array as params['b']",
+    ),
     ("compiles_once", broken.starts_weakly_typed, "step 1 is traced again"),
     # Optax's issues #1754, #1784 and #1789: ε is 0 in float16.
     ("zero_moves_nothing", optax.adam, f"float16: step 0: {NAN}, not 0"),
@@ -301,6 +311,15 @@ def test_ours_take_a_rate_and_extra_arguments_by_themselves(name):
     make = table.OPTIMIZERS[name].make
     assert subject.hypers(make)[0] == "learning_rate"
     assert isinstance(make(0.1), optax.GradientTransformationExtraArgs)
+
+
+@pytest.mark.parametrize("name", ["muon", "shampoo", "soap"])
+def test_every_fresh_state_may_be_donated_to_a_step(name):
+    optimizer, params = table.OPTIMIZERS[name].make(0.1), subject.tree()
+    step = jax.jit(optimizer.update, donate_argnums=(0, 1))
+    for _ in range(2):
+        updates, _ = step(subject.tree(), optimizer.init(params), params)
+        assert all(np.all(np.isfinite(u)) for u in jax.tree.leaves(updates))
 
 
 @pytest.mark.parametrize("name", ["sgd", "momentum", "rmsprop", "adam", "adabelief"])

@@ -47,6 +47,14 @@ def test_the_estimates_are_optaxs_draw_by_draw(seed):
     assert len({tuple(np.asarray(estimate["a"])) for estimate in ours}) > 1
 
 
+def test_a_seed_outlives_the_states_that_are_made_of_it():
+    estimator = ESTIMATE(jax.random.PRNGKey(3))
+    estimator.init(X).key.delete()  # as donating it does
+    assert np.array_equal(estimator.init(X).key, jax.random.PRNGKey(3))
+    typed = ESTIMATE(jax.random.key(3)).init(X).key
+    assert jnp.issubdtype(typed.dtype, jax.dtypes.prng_key)
+
+
 def test_their_mean_is_the_diagonal_of_the_hessian():
     def step(state, _):
         diagonal, state = ESTIMATE().update(X, state, X, obj_fn=bent)

@@ -1,4 +1,4 @@
-# Shapes and dtypes that never change, and programs that are compiled once.
+# Shapes and dtypes that never change, buffers, and programs that are compiled once.
 
 import itertools
 
@@ -25,6 +25,24 @@ def init_needs_shapes_only(make: Make) -> None:
     optimizer = subject.build(make)
     abstract = jax.eval_shape(optimizer.init, jax.eval_shape(lambda: params))
     cases.same_types(abstract, optimizer.init(params), "state")
+
+
+def fresh_state_can_be_donated(make: Make) -> None:
+    """Checks that no array of a fresh state is another one, a parameter, or kept.
+
+    JAX refuses to donate a buffer twice, and what has been donated is gone: for the
+    next state of the same optimizer too.
+    """
+    optimizer, params = subject.build(make), subject.tree()
+    first, second = optimizer.init(params), optimizer.init(params)
+    trees = {"params": params, "state": first, "the next state": second}
+    owners: dict[int, str] = {}
+    for name, tree in trees.items():
+        for path, leaf in jax.tree.leaves_with_path(tree):
+            if isinstance(leaf, jax.Array):
+                what = name + jax.tree_util.keystr(path)
+                owner = owners.setdefault(leaf.unsafe_buffer_pointer(), what)
+                cases.expect(owner == what, f"{what} is the same array as {owner}")
 
 
 def compiles_once(make: Make) -> None:

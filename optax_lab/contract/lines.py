@@ -37,6 +37,7 @@ class Result(NamedTuple):
 LINES = (
     Line("State and updates never change shape or dtype", dtypes.types_never_change),
     Line("Shapes are enough to make the state", dtypes.init_needs_shapes_only),
+    Line("A fresh state can be donated", dtypes.fresh_state_can_be_donated),
     Line("A jitted step compiles once, and scan takes it", dtypes.compiles_once),
     Line("Zero gradients move nothing from the start", numbers.zero_moves_nothing),
     Line("Extreme gradients leave updates finite", numbers.extremes_stay_finite),

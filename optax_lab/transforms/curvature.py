@@ -38,7 +38,7 @@ def hutchinson_estimator_diag_hessian(
     def init_fn(params):
         del params
         first = jax.random.PRNGKey(0) if random_seed is None else random_seed
-        return HutchinsonState(first)
+        return HutchinsonState(jnp.array(first))  # a copy, since a state may be donated
 
     def update_fn(updates, state, params: Any = None, obj_fn=None, **extra_args):
         del updates, extra_args

@@ -31,6 +31,11 @@ def templates(params: PyTree, shapes: Shapes) -> PyTree:
     return jax.tree.map(template, params)
 
 
+def zeros(params: PyTree, shapes: Shapes) -> PyTree:
+    """Makes a flat array of factors for each leaf, all zeros."""
+    return jax.tree.map(jnp.zeros_like, templates(params, shapes))
+
+
 def _joined(factors: list[Array]) -> Array:
     return jnp.concatenate([f.reshape(-1) for f in factors])
 

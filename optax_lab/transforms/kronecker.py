@@ -89,8 +89,9 @@ def scale_by_shampoo(
     def init_fn(params):
         mu = ewma.init(params, dtype=mu_dtype)
         products = ewma.init(factors.templates(params, shapes))
+        roots = factors.zeros(params, shapes)  # a second array, to be donated as well
         count = jnp.zeros([], jnp.int32)
-        return ScaleByShampooState(count, mu, products, products.average)
+        return ScaleByShampooState(count, mu, products, roots)
 
     def update_fn(updates, state, params=None):
         del params
@@ -166,8 +167,9 @@ def scale_by_soap(
         mu = ewma.init(params, dtype=mu_dtype)
         nu = ewma.init(params, dtype=numerics.statistic_dtype(nu_dtype))
         products = ewma.init(factors.templates(params, shapes))
+        basis = factors.zeros(params, shapes)  # a second array, to be donated as well
         count = jnp.zeros([], jnp.int32)
-        return ScaleBySoapState(count, mu, nu, products, products.average)
+        return ScaleBySoapState(count, mu, nu, products, basis)
 
     def update_fn(updates, state, params=None):
         del params

@@ -81,7 +81,8 @@ def scale_by_muon(
 
     def init_fn(params):
         mu = ewma.init(params, dtype=mu_dtype)
-        return MuonState(jnp.zeros([], jnp.int32), mu, jnp.asarray(ns_coeffs))
+        own = jnp.array(ns_coeffs)  # a copy, since a state may be donated
+        return MuonState(jnp.zeros([], jnp.int32), mu, own)
 
     def update_fn(updates, state, params=None):
         del params
