@@ -1,7 +1,24 @@
 # Every figure, under one name.
+from optax_lab.views.animation import animate
 from optax_lab.views.curves import learning_curves, smoothing
+from optax_lab.views.descents import descent_curves
+from optax_lab.views.heat_maps import heat_map
+from optax_lab.views.multiples import multiples
 from optax_lab.views.responses import responses
+from optax_lab.views.states import states
 from optax_lab.views.style import alt_text, save
 from optax_lab.views.surfaces import surface
 
-__all__ = ["alt_text", "learning_curves", "responses", "save", "smoothing", "surface"]
+__all__ = [
+    "alt_text",
+    "animate",
+    "descent_curves",
+    "heat_map",
+    "learning_curves",
+    "multiples",
+    "responses",
+    "save",
+    "smoothing",
+    "states",
+    "surface",
+]

@@ -11,6 +11,7 @@ from optax_lab.views import paths, style
 
 _SIDE = 160  # points of the grid along each axis
 _LEVELS = 18
+Grid = tuple[np.ndarray, np.ndarray, np.ma.MaskedArray]
 _GREYS = colors.LinearSegmentedColormap.from_list("greys", ["#FFFFFF", "#A6A6A6"])
 
 
@@ -40,21 +41,22 @@ def surface(
         paths.path_of(surface, label, run, style.mark(i), i / n)
         for i, (label, run) in enumerate(trajectories.items())
     ]
-    grid = _grid(surface)
+    grid = grid_of(surface)
     with style.new_figure(8.0, 4.6) as figure:
         axes = figure.subplot_mosaic(
             [["surface", "contours"]],
             per_subplot_kw={"surface": {"projection": "3d", "computed_zorder": False}},
         )
         _draw_surface(axes["surface"], surface, grid, drawn)
-        _draw_contours(axes["contours"], surface, grid, drawn)
+        _draw_plan(axes["contours"], surface, grid, drawn)
         figure.suptitle(title or f"{surface.name}: {surface.formula}")
-        style.legend_below(figure, _handles(drawn))
+        style.legend_below(figure, handles(drawn))
         figure.set_label(_alt_text(surface, trajectories, drawn))
     return figure
 
 
-def _grid(surface: Any) -> tuple[np.ndarray, np.ndarray, np.ma.MaskedArray]:
+def grid_of(surface: Any) -> Grid:
+    """Returns x, y and the surface's values all over its window."""
     x, y = np.meshgrid(*(np.linspace(low, high, _SIDE) for low, high in surface.window))
     z = paths.heights(surface, np.stack([x.ravel(), y.ravel()], axis=1))
     return x, y, np.ma.masked_invalid(z.reshape(x.shape))
@@ -98,24 +100,28 @@ def _draw_surface(axes: Any, surface, grid, drawn: list[paths.Path]) -> None:
     axes.set_box_aspect((1, 1, 0.65))
 
 
-def _draw_contours(axes, surface, grid, drawn: list[paths.Path]) -> None:
+def _draw_plan(axes, surface, grid: Grid, drawn: list[paths.Path]) -> None:
+    draw_contours(axes, surface, grid)
+    for path in drawn:
+        draw_path(axes, path)
+    axes.set(xlabel="x", ylabel="y")
+    axes.set_title("○ start" + "   ☆ minimum" * bool(len(surface.minima)))
+
+
+def draw_contours(axes: Any, surface: Any, grid: Grid, *, size: float = 1.0) -> None:
+    """Draws a surface's contours and minima, its signs at so many times their size."""
     x, y, z = grid
     levels = _levels(z)
     axes.contourf(x, y, z, levels, cmap=_GREYS, norm=colors.BoundaryNorm(levels, 256))
     axes.contour(x, y, z, levels, colors="#8C8C8C", linewidths=0.5)
-    for path in drawn:
-        _draw_path(axes, path)
-    for path in drawn:
-        axes.plot(*path.points[:1].T, **_START)
     for minimum in surface.minima:
-        axes.plot(*minimum, **_MINIMUM)
-    axes.set(xlabel="x", ylabel="y", xlim=surface.window[0], ylim=surface.window[1])
-    axes.set_title("○ start" + "   ☆ minimum" * bool(len(surface.minima)))
+        axes.plot(*minimum, **(MINIMUM | {"markersize": 17 * size}))
+    axes.set(xlim=surface.window[0], ylim=surface.window[1])
     axes.locator_params(nbins=4)
     axes.set_box_aspect(1)
 
 
-_MINIMUM = {
+MINIMUM: dict[str, Any] = {
     "marker": "*",
     "markersize": 17,
     "markerfacecolor": "white",
@@ -123,7 +129,7 @@ _MINIMUM = {
     "linestyle": "",
     "zorder": 6,
 }
-_START = {
+START: dict[str, Any] = {
     "marker": "o",
     "markersize": 9,
     "markerfacecolor": "white",
@@ -134,26 +140,43 @@ _START = {
 }
 
 
-def _draw_path(axes, path: paths.Path) -> None:
+def draw_path(axes: Any, path: paths.Path, *, size: float = 1.0) -> None:
+    """Draws a path, its start and where it was lost, at so many times their size."""
+    axes.plot(*path.points[:1].T, **(START | {"markersize": 9 * size}))
     if not path.inside.any():
         return
     axes.plot(
         *path.points.T,
         color=path.mark.color,
         linestyle=path.mark.line,
-        linewidth=path.width,
+        linewidth=path.width * size,
         marker=path.mark.marker,
         markevery=path.marked.tolist(),
-        markersize=8,
+        markersize=8 * size,
         markeredgecolor="white",
     )
-    _draw_arrows(axes, path)
+    _draw_arrows(axes, path, size)
     if path.diverged:
-        last = path.points[np.flatnonzero(path.inside)[-1]]
-        axes.plot(*last, "X", color=path.mark.color, markersize=15, mec="black")
+        axes.plot(*last_seen(path), **cross(path.mark.color, size))
 
 
-def _draw_arrows(axes, path: paths.Path) -> None:
+def last_seen(path: paths.Path) -> np.ndarray:
+    """Returns the last point of a path that is in the window."""
+    return path.points[np.flatnonzero(path.inside)[-1:]].T
+
+
+def cross(color: str, size: float = 1.0) -> dict[str, Any]:
+    """Returns the look of the cross where a run was lost."""
+    return {
+        "color": color,
+        "linestyle": "",
+        "marker": "X",
+        "markersize": 15 * size,
+        "markeredgecolor": "black",
+    }
+
+
+def _draw_arrows(axes, path: paths.Path, size: float) -> None:
     """Draws heads of arrows, halfway between the markers."""
     here = (path.marked[1:] + path.marked[:-1]) // 2
     tails, heads = path.points[here], path.points[here + 1]
@@ -167,7 +190,7 @@ def _draw_arrows(axes, path: paths.Path) -> None:
         angles="xy",
         pivot="mid",
         scale_units="inches",
-        scale=5.5,
+        scale=5.5 / size,
         width=0.012,
         headwidth=5.5,
         headlength=7,
@@ -178,7 +201,8 @@ def _draw_arrows(axes, path: paths.Path) -> None:
     )
 
 
-def _handles(drawn: list[paths.Path]) -> list[lines.Line2D]:
+def handles(drawn: list[paths.Path]) -> list[lines.Line2D]:
+    """Makes the legend's entries: what each path is called and how it ended."""
     return [
         lines.Line2D(
             *([], []),
@@ -192,6 +216,16 @@ def _handles(drawn: list[paths.Path]) -> list[lines.Line2D]:
         )
         for path in drawn
     ]
+
+
+def sign_handles(surface: Any, lost: bool) -> list[lines.Line2D]:
+    """Makes the legend's entries for the signs, and the cross if some run was lost."""
+    looks = {"start": START}
+    if len(surface.minima):
+        looks["minimum"] = MINIMUM
+    if lost:
+        looks["diverged"] = cross(style.GREY, 0.8)
+    return [lines.Line2D([], [], **look, label=text) for text, look in looks.items()]
 
 
 def _alt_text(surface: Any, trajectories: Mapping, drawn: list[paths.Path]) -> str:

@@ -1,0 +1,266 @@
+# How long, or how well, over two hyperparameters; what never arrives is no color.
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array
+from matplotlib import axes as mpl_axes
+from matplotlib import colors, lines, patches, patheffects, ticker
+from matplotlib import figure as mpl_figure
+
+from optax_lab.views import style
+
+Series = Array | np.ndarray
+
+_COLORS = "cividis"  # even in lightness, and nearly alike to all eyes
+_HALO = (patheffects.withStroke(linewidth=5, foreground="white"),)
+_NEVER: dict[str, Any] = {"facecolor": "white", "edgecolor": style.GREY}
+_DIVERGED: dict[str, Any] = {
+    "facecolor": "#C4C4C4",
+    "edgecolor": style.GREY,
+    "hatch": "////",
+}
+_DECAYS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
+_FEW_DECAYS = (0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
+
+
+class _Map(NamedTuple):
+    """Holds what is drawn, with the edges of the cells."""
+
+    values: np.ndarray  # (x, y)
+    x: np.ndarray
+    y: np.ndarray
+    x_edges: np.ndarray
+    y_edges: np.ndarray
+    y_scale: str  # "decay", "log" or "linear"
+    best: tuple[int, int] | None
+
+
+def heat_map(
+    values: Series,
+    x: Series,
+    y: Series,
+    *,
+    labels: tuple[str, str, str],
+    curves: Mapping[str, tuple[Series, Series]] | None = None,
+    points: Mapping[str, tuple[float | int, float | int]] | None = None,
+    title: str | None = None,
+) -> mpl_figure.Figure:
+    """Draws what came of every pair of two hyperparameters as the color of a cell.
+
+    x has a logarithmic axis. Decays, y in [0, 1), stand at −log₁₀(1 − y), where 0.9,
+    0.99 and 0.999 are equally far apart; any other y has a logarithmic axis if it is
+    positive and spans more than a decade, else a linear one. Colors are logarithmic too
+    where all values are positive. The best cell, of the lowest value, has a star.
+
+    Args:
+      values: What came out, (x, y): `inf` where a target was never reached, nan where
+        a run diverged.
+      x: Learning rates, or anything that is positive, in rising order.
+      y: The other hyperparameter, in rising order.
+      labels: What x, y and the values are.
+      curves: Theory: by label, x and y of a line.
+      points: By label, x and y of a single point.
+      title: Above the figure.
+
+    Raises:
+      ValueError: If shapes do not fit, or x or y is not in rising order.
+    """
+    drawn = _map_of(*(np.asarray(given, float) for given in (values, x, y)))
+    with style.new_figure(7.0, 4.4) as figure:
+        axes = figure.subplots()
+        _scale(axes, drawn)
+        handles = _draw_cells(figure, axes, drawn, labels[2])
+        handles += _draw_best(axes, drawn, labels)
+        handles += _draw_curves(axes, drawn, curves or {})
+        handles += _draw_points(axes, drawn, points or {})
+        axes.set(xlabel=labels[0], ylabel=labels[1], title=title or "")
+        if handles:
+            style.legend_below(figure, handles)
+        theory = [*(curves or {}), *(points or {})]
+        figure.set_label(_alt_text(drawn, labels, theory, title))
+    return figure
+
+
+def _map_of(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> _Map:
+    if x.ndim != 1 or y.ndim != 1 or values.shape != (*x.shape, *y.shape):
+        raise ValueError(
+            f"values have shape {values.shape}, but x and y are {x.shape} and {y.shape}"
+        )
+    for name, axis in (("x", x), ("y", y)):
+        if not axis.size or not np.isfinite(axis).all() or (np.diff(axis) <= 0).any():
+            raise ValueError(f"{name} must be finite numbers in rising order")
+    if x[0] <= 0:
+        raise ValueError(f"x starts at {x[0]:g}, but must be positive: its axis is log")
+    scale = _scale_of(y)
+    found = np.where(np.isfinite(values), values, np.inf)
+    best = np.unravel_index(found.argmin(), found.shape)
+    return _Map(
+        *(values, x, y),
+        _edges(x, np.log, np.exp),
+        _edges(y, *_FUNCTIONS[scale]),
+        scale,
+        (int(best[0]), int(best[1])) if np.isfinite(found[best]) else None,
+    )
+
+
+def _scale_of(y: np.ndarray) -> str:
+    """Chooses a scale; small decays, such as those of weights, are but positive."""
+    if y[0] >= 0 and 0.5 <= y[-1] < 1:
+        return "decay"
+    return "log" if y[0] > 0 and y[-1] > 10 * y[0] else "linear"
+
+
+def _memory(decay: Any) -> Any:
+    """Returns −log₁₀(1 − β): how many digits of β are nines."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return -np.log10(1 - np.asarray(decay))
+
+
+def _decay(memory: Any) -> Any:
+    return 1 - 10.0 ** -np.asarray(memory)
+
+
+_FUNCTIONS = {
+    "decay": (_memory, _decay),
+    "log": (np.log, np.exp),
+    "linear": (np.asarray, np.asarray),
+}
+
+
+def _edges(at: np.ndarray, there: Any, back: Any) -> np.ndarray:
+    """Returns the edges of cells: halfway between their middles, on the axis."""
+    at = there(at)
+    half = np.diff(at) / 2 if len(at) > 1 else np.array([0.5])
+    return back(np.concatenate([[at[0] - half[0]], at[1:] - half, [at[-1] + half[-1]]]))
+
+
+def _scale(axes: mpl_axes.Axes, drawn: _Map) -> None:
+    axes.set_xscale("log")
+    if drawn.y_scale == "decay":
+        axes.set_yscale("function", functions=_FUNCTIONS["decay"])
+    else:
+        axes.set_yscale(drawn.y_scale)
+    axes.set(xlim=drawn.x_edges[[0, -1]], ylim=drawn.y_edges[[0, -1]])
+    _tick(axes.xaxis, drawn.x_edges)
+    if drawn.y_scale == "decay":
+        few = np.ptp(_memory(drawn.y_edges)) > 2.5
+        axes.yaxis.set_major_locator(
+            ticker.FixedLocator(_FEW_DECAYS if few else _DECAYS)
+        )
+        axes.yaxis.set_major_formatter("{x:g}")
+    elif drawn.y_scale == "log":
+        _tick(axes.yaxis, drawn.y_edges)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(True)
+
+
+def _tick(axis: Any, span: np.ndarray) -> None:
+    """Gives a logarithmic axis numbers that are read without counting zeros."""
+    decades = np.log10(span[-1] / span[0])
+    subs = (1, 2, 5) if decades < 2 else (1, 3) if decades < 3 else (1,)
+    axis.set_major_locator(ticker.LogLocator(subs=subs))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_formatter(ticker.NullFormatter())
+
+
+def _draw_cells(figure: Any, axes: Any, drawn: _Map, label: str) -> list:
+    """Draws the cells, and the diverged ones by leaving the ground to be seen."""
+    cells, edges = drawn.values.T, (drawn.x_edges, drawn.y_edges)
+    axes.patch.set(**_DIVERGED, linewidth=0)
+    never = np.ma.masked_where(~np.isinf(cells), np.zeros_like(cells))
+    axes.pcolormesh(*edges, never, cmap=colors.ListedColormap(["white"]))
+    found = np.ma.masked_invalid(cells)
+    mesh = axes.pcolormesh(*edges, found, cmap=_COLORS, norm=_norm(found))
+    if found.count():
+        bar = figure.colorbar(mesh, ax=axes, label=label, pad=0.03)
+        bar.outline.set_visible(False)
+        if isinstance(mesh.norm, colors.LogNorm):
+            _tick(bar.ax.yaxis, np.array([mesh.norm.vmin, mesh.norm.vmax]))
+    looks = (
+        (np.isinf(cells).any(), _NEVER, "never reached"),
+        (np.isnan(cells).any(), _DIVERGED, "diverged"),
+    )
+    return [patches.Patch(**look, label=text) for found, look, text in looks if found]
+
+
+def _norm(found: np.ma.MaskedArray) -> colors.Normalize:
+    if not found.count():
+        return colors.Normalize(0, 1)
+    low, high = float(found.min()), float(found.max())
+    return (colors.LogNorm if low > 0 else colors.Normalize)(low, high)
+
+
+def _draw_best(axes: mpl_axes.Axes, drawn: _Map, labels: tuple) -> list[lines.Line2D]:
+    if drawn.best is None:
+        return []
+    return axes.plot(
+        *(drawn.x[drawn.best[0]], drawn.y[drawn.best[1]]),
+        linestyle="",
+        marker="*",
+        markersize=20,
+        color=style.COLORS[1],
+        markeredgecolor="white",
+        markeredgewidth=1.5,
+        label=_best(drawn, labels),
+    )
+
+
+def _best(drawn: _Map, labels: tuple) -> str:
+    if drawn.best is None:
+        return "no cell reached it"
+    i, j = drawn.best
+    at = f"{labels[0]} {drawn.x[i]:.3g}, {labels[1]} {drawn.y[j]:.4g}"
+    return f"best: {drawn.values[i, j]:,.5g} at {at}"
+
+
+def _draw_curves(axes: mpl_axes.Axes, drawn: _Map, curves: Mapping) -> list:
+    handles = []
+    for i, (label, (x, y)) in enumerate(curves.items()):
+        x, y = np.asarray(x, float), np.asarray(y, float)
+        seen = (x > 0) & (y < 1 if drawn.y_scale == "decay" else np.isfinite(y))
+        handles += axes.plot(
+            np.where(seen, x, np.nan),
+            np.where(seen, y, np.nan),
+            color="black",
+            linestyle=style.LINES[1 + i % 3],
+            linewidth=2.2,
+            path_effects=_HALO,
+            label=label,
+        )
+    return handles
+
+
+def _draw_points(axes: mpl_axes.Axes, drawn: _Map, points: Mapping) -> list:
+    handles = []
+    for i, (label, (x, y)) in enumerate(points.items()):
+        inside = drawn.x_edges[0] <= x <= drawn.x_edges[-1]
+        inside = inside and drawn.y_edges[0] <= y <= drawn.y_edges[-1]
+        handles += axes.plot(
+            *(([x], [y]) if inside else ([], [])),
+            linestyle="",
+            marker=style.MARKERS[i % len(style.MARKERS)],
+            markersize=11,
+            color="white",
+            markeredgecolor="black",
+            markeredgewidth=2,
+            label=label if inside else f"{label} (outside)",
+        )
+    return handles
+
+
+def _alt_text(drawn: _Map, labels: tuple, theory: list[str], title: str | None) -> str:
+    x, y, values = drawn.x, drawn.y, drawn.values
+    counts = {
+        "reached": np.isfinite(values).sum(),
+        "never reached": np.isinf(values).sum(),
+        "diverged": np.isnan(values).sum(),
+    }
+    told = ", ".join(f"{n} {name}" for name, n in counts.items())
+    return (
+        (f"{title}. " if title else "")
+        + f"{labels[2]} as colors over {labels[0]} from {x[0]:g} to {x[-1]:g} and "
+        f"{labels[1]} from {y[0]:g} to {y[-1]:g}. Of {values.size} cells: {told}. "
+        + _best(drawn, labels)
+        + (f". With {', '.join(theory)}." if theory else ".")
+    )

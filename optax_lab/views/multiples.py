@@ -1,0 +1,136 @@
+# The same surface many times over: what changes from one panel to the next is seen.
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib import figure as mpl_figure
+from matplotlib import lines
+
+from optax_lab.runs import descent
+from optax_lab.views import paths, style, surfaces
+
+Runs = Mapping[str, descent.Trajectory]  # by label
+
+_SIZES = {1: 1.0, 2: 1.0, 3: 0.75, 4: 0.65}  # of the signs, by the number of columns
+_SIGNS: dict[str, str] = dict(zip(style.MARKERS, "●■▲◆▼✚✖", strict=True))
+_TOLD = 2  # paths whose end a panel's title has room for
+
+
+def multiples(
+    surface: Any, panels: Mapping[str, Runs], *, title: str | None = None
+) -> mpl_figure.Figure:
+    """Draws the contours of a surface once for every panel, with the panel's paths.
+
+    A label has the same mark in all panels. Where a panel has one or two paths, its
+    title says how they ended. Everything else is as in `surfaces.surface`.
+
+    Args:
+      surface: Anything with ``name``, ``formula``, ``value``, ``window``, ``minima``.
+      panels: By the panel's title, then by label, with points of shape (rows, 2).
+      title: Replaces the surface's name and formula.
+
+    Raises:
+      ValueError: If there are no panels, or points are not in the plane.
+    """
+    if not panels:
+        raise ValueError("panels is empty, but must hold a panel to draw")
+    labels = list(dict.fromkeys(label for runs in panels.values() for label in runs))
+    drawn = {name: _paths(surface, labels, runs) for name, runs in panels.items()}
+    columns = _columns(len(panels))
+    width = 8.0 if columns > 1 else 5.0
+    across, rows = width / columns, -(-len(panels) // columns)
+    headings = [_heading(name, panels[name], drawn[name], across) for name in drawn]
+    above = max(len(heading.splitlines()) for heading in headings)
+    with style.new_figure(width, rows * (across + 0.22 * above) + 0.7) as figure:
+        places = figure.add_gridspec(rows, columns)
+        grid = surfaces.grid_of(surface)
+        for i, (name, heading) in enumerate(zip(drawn, headings, strict=True)):
+            axes = figure.add_subplot(places[divmod(i, columns)])
+            surfaces.draw_contours(axes, surface, grid, size=_SIZES[columns])
+            for path in drawn[name].values():
+                surfaces.draw_path(axes, path, size=_SIZES[columns])
+            axes.set_title(heading, fontsize=13)
+            _label_outside(axes, i, columns, len(panels))
+        heading = title or f"{surface.name}: {surface.formula}"
+        figure.suptitle(textwrap.fill(heading, int(6.5 * width)))
+        style.legend_below(figure, _handles(surface, labels, drawn))
+        figure.set_label(_alt_text(surface, panels, drawn))
+    return figure
+
+
+def _columns(n: int) -> int:
+    """Chooses how many panels stand side by side, so that few places stay empty."""
+    return {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}.get(n, 4)
+
+
+def _paths(surface: Any, labels: list[str], runs: Runs) -> dict[str, paths.Path]:
+    """Takes the paths of a panel, each with the mark that its label has everywhere."""
+    drawn = {}
+    for label, run in runs.items():
+        i, share = labels.index(label), _share(labels.index(label), len(labels))
+        drawn[label] = paths.path_of(surface, label, run, style.mark(i), share)
+    return drawn
+
+
+def _share(i: int, n: int) -> float:
+    return i / (n - 1) if n > 1 else 0.5
+
+
+def _label_outside(axes: Any, i: int, columns: int, n: int) -> None:
+    """Names the coordinates at the left and where no panel stands below."""
+    left, lowest = i % columns == 0, i + columns >= n
+    axes.set(xlabel="x" * lowest, ylabel="y" * left)
+    axes.tick_params(labelbottom=lowest, labelleft=left)
+
+
+def _heading(
+    name: str, runs: Runs, drawn: Mapping[str, paths.Path], across: float
+) -> str:
+    """Says what a panel shows, and below how its paths ended, if they are few."""
+    told = [textwrap.fill(name, int(9 * across))]
+    if len(runs) <= _TOLD:
+        for label, run in runs.items():
+            sign = f"{_SIGNS[drawn[label].mark.marker]} " * (len(runs) > 1)
+            told.append(sign + _outcome(run))
+    return "\n".join(told)
+
+
+def _outcome(run: descent.Trajectory) -> str:
+    """Says in few letters how a run ended."""
+    status, steps = descent.STATUS[run.status], int(run.steps_taken)
+    return {
+        "converged": f"converged in {steps:,}",
+        "max_steps": "not converged",
+        "diverged": f"diverged at {steps:,}",
+    }[status]
+
+
+def _handles(
+    surface: Any, labels: list[str], drawn: Mapping[str, Mapping[str, paths.Path]]
+) -> list[lines.Line2D]:
+    every = {label: path for panel in drawn.values() for label, path in panel.items()}
+    shown = [every[label]._replace(text=label, diverged=False) for label in labels]
+    lost = any(path.diverged for panel in drawn.values() for path in panel.values())
+    return surfaces.handles(shown) + surfaces.sign_handles(surface, lost)
+
+
+def _alt_text(
+    surface: Any,
+    panels: Mapping[str, Runs],
+    drawn: Mapping[str, Mapping[str, paths.Path]],
+) -> str:
+    (x0, x1), (y0, y1) = surface.window
+    told = []
+    for name, runs in panels.items():
+        ends = (np.asarray(run.points)[-1] for run in runs.values())
+        said = (
+            f"{path.text}, at ({x:.3g}, {y:.3g})"
+            for path, (x, y) in zip(drawn[name].values(), ends, strict=True)
+        )
+        told.append(f"{name}: {'; '.join(said)}")
+    return (
+        f"{surface.name}, {surface.formula}, as contours for x from {x0:g} to {x1:g} "
+        f"and y from {y0:g} to {y1:g}, in {len(panels)} panels with paths. "
+        + ". ".join(told)
+    )
