@@ -70,6 +70,17 @@ def optimizer(text: str) -> Optimizer:
     return Optimizer(str(_shorten(call)), _label(call, rate), rate, given, made)
 
 
+def head(expression: str) -> str:
+    """Writes an expression without its learning rate: what is left when it is tuned.
+
+    >>> head("adam(0.1, b1=0.8)"), head("sgd(0.1)"), head("cautious(adam(0.1))")
+    ('adam(b1=0.8)', 'sgd', 'cautious(adam(0.1))')
+    """
+    call = _normalise(expressions.parse(expression), names.optimizer)
+    kept = tuple((name, value) for name, value in call.kwargs if name != _RATE)
+    return str(_shorten(Call(call.name, call.args, kept)))
+
+
 def maker(text: str) -> tuple[str, Callable[..., Any]]:
     """Finds the function that an expression calls, and writes the expression.
 
@@ -87,14 +98,34 @@ def maker(text: str) -> tuple[str, Callable[..., Any]]:
     return expression, functools.partial(make, *args, **kwargs)
 
 
-def surface(text: str) -> tuple[str, surfaces.Surface]:
+def surface(text: str, condition: float | None = None) -> tuple[str, surfaces.Surface]:
     """Makes the surface that an expression stands for, and writes the expression.
+
+    Args:
+        text: such as ``quadratic(condition=100)`` or ``rotate(rosenbrock, 30)``.
+        condition: its condition number, for surfaces that take one.
 
     Raises:
         ValueError: in one line, if there is none or it refuses its arguments.
     """
     call = _normalise(expressions.parse(text), names.surface)
+    if condition is not None:
+        call = _with_condition(call, condition)
     return str(call), _make(call, names.surface)
+
+
+def _with_condition(call: Call, condition: float) -> Call:
+    takes = {
+        name
+        for name, make in surfaces.SURFACES.items()
+        if "condition" in _parameters(make)
+    }
+    if call.name not in takes:
+        those = ", ".join(sorted(takes))
+        told = f"--condition {condition:g}: {call.name} has no condition"
+        raise ValueError(f"{told}; these have: {those}")
+    kwargs = dict(call.kwargs) | {"condition": condition}
+    return Call(call.name, call.args, tuple(kwargs.items()))
 
 
 def _normalise(call: Call, find: Callable[[str], Any]) -> Call:

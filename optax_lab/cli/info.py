@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from optax_lab.cli import devices, manifest, output
+from optax_lab.cli import devices, manifest, names, output
 from optax_lab.cli.settings import Info
 from optax_lab.optimizers import table
 from optax_lab.problems import surfaces
@@ -14,7 +14,7 @@ from optax_lab.problems import surfaces
 def run(settings: Info, argv: list[str]) -> int:
     """Prints versions, devices, folders, optimizers, wrappers and surfaces."""
     devices.start("auto")
-    tables = [_optimizers(), _wrappers(), _surfaces(), _machine()]
+    tables = [_optimizers(), _wrappers(), _surfaces(), _moves(), _machine()]
     return output.report(settings, tables)
 
 
@@ -36,13 +36,35 @@ def _wrappers() -> output.Table:
 
 
 def _surfaces() -> output.Table:
-    rows = []
+    """Lists every surface; its source, which is long, is in the JSON only."""
+    rows, shown = [], []
     for name, make in surfaces.SURFACES.items():
         surface = make()
-        facts = {"formula": surface.formula, "start": surface.start}
-        facts |= {"best": surface.best, "source": surface.source}
-        rows.append({"name": name, "defaults": _defaults(make)} | facts)
-    return _table("surfaces", "Surfaces", rows)
+        row = {"name": name, "defaults": _defaults(make)}
+        row |= {"formula": surface.formula, "start": surface.start}
+        row |= {"best": surface.best, "source": surface.source}
+        rows.append(row)
+        told = {key: _text(row[key]) for key in ("name", "defaults", "formula")}
+        told["start"] = _point(surface.start)
+        told["best"] = "-" if surface.best is None else f"{surface.best:.6g}"
+        shown.append(told)
+    return output.Table("surfaces", "Surfaces", rows, shown)
+
+
+def _moves() -> output.Table:
+    rows = [
+        {"name": f"{name}({', '.join(_required(make))})"}
+        for name, make in names.MOVES.items()
+    ]
+    return _table("moves", "What goes over a surface", rows)
+
+
+def _point(start: Any) -> str:
+    """Writes a point: its numbers where they are few, else its shapes."""
+    if getattr(start, "size", 99) <= 2:
+        return " ".join(f"{x:g}" for x in start)
+    shapes = jax.tree.leaves(jax.tree.map(lambda leaf: str(leaf.shape), start))
+    return " ".join(shapes)
 
 
 def _machine() -> output.Table:

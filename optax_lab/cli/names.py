@@ -10,6 +10,14 @@ import optax
 from optax_lab.optimizers import table
 from optax_lab.problems import surfaces
 
+# What goes over any surface, by the name that expressions know it by.
+MOVES = {
+    "noisy": surfaces.noisy,
+    "rescale": surfaces.rescale,
+    "rotate": surfaces.rotate,
+    "shift": surfaces.shift,
+}
+
 
 def optimizer(name: str) -> Any:
     """Finds what a name stands for, here, in Optax or in a module of one's own.
@@ -30,10 +38,11 @@ def optimizer(name: str) -> Any:
 
 
 def surface(name: str) -> Any:
-    """Finds the function that makes a surface."""
-    if name in surfaces.SURFACES:
-        return surfaces.SURFACES[name]
-    raise ValueError(_unknown("surface", name, surfaces.SURFACES))
+    """Finds the function that makes a surface, or moves one."""
+    known = surfaces.SURFACES | MOVES
+    if name in known:
+        return known[name]
+    raise ValueError(_unknown("surface", name, known, "optax-lab info lists them"))
 
 
 def one_line(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import tyro
 
 Names = tyro.conf.Positional[tuple[str, ...]]
+Figure = Literal["surface", "curves", "state", "rates", "heat", "tuned"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,16 +79,36 @@ class Descend(Settings):
 
     Without names: the lab's gradient descent, momentum, RMSProp and Adam.
 
-    Example: optax-lab descend 'sgd(9.09)' adam --surface 'quadratic(rotation=45)'
+    Example: optax-lab descend 'sgd(9.09)' 'adam(.1)' --rotate 45 --figure surface tuned
+
+    Example: optax-lab descend momentum --grid learning_rate=1:300:60 decay=0:.99:40
     """
 
     command: ClassVar[str] = "descend"
     optimizers: Names = ()
     """Such as adam, 'sgd(.1, momentum=.9)', optax.lion or mypkg.optim:mine."""
     surface: str = "quadratic"
-    """Such as 'quadratic(rotation=45, condition=100)'; `optax-lab info` lists them."""
+    """Such as rosenbrock or 'shift(ackley, 1)'; `optax-lab info` lists them."""
+    rotate: float = 0.0
+    """By how many degrees the surface is turned."""
+    condition: float | None = None
+    """Its condition number, for surfaces that take one."""
+    noise: float = 0.0
+    """The standard deviation of noise in every coordinate of the gradient."""
     start: tuple[float, ...] | None = None
     """Where to start; the surface's own point unless said."""
+    starts: int | None = None
+    """Runs from so many starts besides, drawn from the surface's window."""
+    seed: int = 0
+    """The seed of the starts and of the noise."""
+    grid: tuple[str, ...] = ()
+    """Runs every combination: learning_rate=1e-3:10:41 b1=0:.99:20, for example."""
+    target: float | None = None
+    """The value that is waited for; 1e-6 above the best one unless said."""
+    figure: tuple[Figure, ...] | None = None
+    """Which to draw; the surface unless said, and a grid's heat map and rates."""
+    animate: bool = False
+    """Draws the paths as they grow, into descend.gif."""
     steps: int = 10_000
     """How many steps at most."""
     stop: Literal["gradient", "step", "never"] | None = None
@@ -103,6 +124,16 @@ class Descend(Settings):
         """Raises ValueError where a value is out of range."""
         super().check()
         self.at_least(1, "steps")
+        self.at_least(0, "seed")
+        _check_seed(self.seed)
+        if self.starts is not None:
+            self.at_least(1, "starts")
+        for name in ("rotate", "condition", "noise", "target"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"--{name} {value:g}: must be finite")
+        if self.noise < 0:
+            raise ValueError(f"--noise {self.noise:g}: must be at least 0")
         if self.start is not None and not all(map(math.isfinite, self.start)):
             given = " ".join(f"{x:g}" for x in self.start)
             raise ValueError(f"--start {given}: must be finite")

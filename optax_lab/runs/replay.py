@@ -26,7 +26,7 @@ class Replay(NamedTuple):
 def replay(
     value: Callable[..., Scalar],
     optimizer: optax.GradientTransformation,
-    points: PyTree[Array],
+    points: PyTree,
     *,
     key: PRNGKeyArray | None = None,
 ) -> Replay:

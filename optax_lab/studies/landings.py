@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Bool, Float, PyTree, Scalar
 
 Values = Float[np.ndarray, "*lanes rows"] | Float[Array, "*lanes rows"]
@@ -22,6 +23,15 @@ def values_at(
     for _ in range(axes):
         over = jax.vmap(over)
     return np.asarray(jax.jit(over)(jax.tree.map(jnp.asarray, points)))
+
+
+def gradient_norms(
+    value: Callable[[PyTree], Scalar], points: PyTree, axes: int = 1
+) -> Float[np.ndarray, "*axes"]:
+    """Returns ‖∇f‖ at points with so many leading axes."""
+    return values_at(
+        lambda point: optax.tree.norm(jax.grad(value)(point)), points, axes
+    )
 
 
 def above_best(surface: Any, values: Values) -> Float[np.ndarray, "*lanes rows"]:

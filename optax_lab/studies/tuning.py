@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import optax
 from jaxtyping import Float, PRNGKeyArray, PyTree, Shaped
@@ -43,8 +44,8 @@ def tune(
     """Tries the same learning rates with every optimizer, for the same steps.
 
     A rate's score is the median over starts and seeds of the last value, without its
-    noise; with a target, of the first step at or below it. Draw what is tuned for as
-    many steps: a rate that is best after 100 steps is seldom best after 1000.
+    noise; with a target, of the first recorded step at or below it. Draw what is tuned
+    for as many steps: a rate that is best after 100 is seldom best after 1000.
 
     Args:
       surface: what is minimised.
@@ -56,7 +57,8 @@ def tune(
       keys: of a noisy surface, one for each seed.
       on_lanes: as in `grids.descents`.
     """
-    every = 1 if target is not None else steps
+    lanes = len(rates) * len(jax.tree.leaves(starts)[0])
+    every = steps if target is None else grids.thinned(lanes, steps)
     found = {}
     for name, make in makes.items():
         grid = grids.descents(
@@ -69,17 +71,19 @@ def tune(
             steps=steps,
             record_every=every,
         )
-        found[name] = _tuned(surface, np.asarray(rates), grid, target)
+        found[name] = _tuned(surface, np.asarray(rates), grid, target, every)
     return found
 
 
-def _tuned(surface: Any, rates: np.ndarray, grid: grids.Grid, target) -> Tuned:
+def _tuned(
+    surface: Any, rates: np.ndarray, grid: grids.Grid, target, every: int
+) -> Tuned:
     points = grid.trajectory.points
     values = landings.values_at(surface.value, points, axes=len(grid.axes) + 1)
     if target is None:
         scores = np.where(np.isfinite(values[..., -1]), values[..., -1], np.inf)
     else:
-        scores = landings.first_hits(values, target)
+        scores = landings.first_hits(values, target, record_every=every)
     scores = np.median(scores.reshape(len(rates), -1), axis=1)
     k = int(np.argmin(scores))
     return Tuned(rates, scores, float(rates[k]), k in (0, len(rates) - 1))

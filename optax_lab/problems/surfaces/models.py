@@ -94,7 +94,7 @@ def least_squares(
         return 0.5 * jnp.mean((rows_ @ w - targets[chosen]) ** 2)
 
     def sample(w: Float[AnyArray, " columns"], key: PRNGKeyArray) -> Scalar:
-        return fit(w, jax.random.randint(key, (batch,), 0, rows))
+        return fit(w, jax.random.randint(key, (batch or rows,), 0, rows))
 
     return Surface(
         "least_squares",

@@ -154,8 +154,9 @@ def _move(surface: Surface, forth: Map, back: Map, widen: Map, text: str) -> Sur
         flat, unravel = ravel_pytree(point)
         return unravel(there(flat))
 
-    sample = surface.sample
-    shaken = lambda point, key: sample(under(back, point), key)
+    shaken = surface.sample
+    if (sample := surface.sample) is not None:
+        shaken = lambda point, key: sample(under(back, point), key)
     low, high = jnp.asarray(surface.window, float).T
     middle, half = forth((low + high) / 2), widen((high - low) / 2)
     return surface._replace(
@@ -164,7 +165,7 @@ def _move(surface: Surface, forth: Map, back: Map, widen: Map, text: str) -> Sur
         start=under(forth, surface.start),
         minima=tuple(under(forth, minimum) for minimum in surface.minima),
         window=tuple(zip(middle - half, middle + half, strict=True)),
-        sample=None if sample is None else shaken,
+        sample=shaken,
     )
 
 

@@ -1,0 +1,113 @@
+# What a `descend` looks for beside single paths: over starts, grids and learning rates.
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from optax_lab.cli import choices, lanes, output, pictures, progress
+from optax_lab.cli.choices import Optimizer
+from optax_lab.cli.scene import Scene
+from optax_lab.cli.settings import Descend
+from optax_lab.studies import grids, tuning
+from optax_lab.views import figures
+
+
+@contextlib.contextmanager
+def _lanes_of(optimizers: list[Optimizer], lanes_each: int) -> Iterator[Any]:
+    with progress.bar("descents", len(optimizers) * lanes_each) as advance:
+        yield advance
+
+
+def from_starts(
+    settings: Descend, here: Scene, optimizers: list[Optimizer], folder: output.Folder
+) -> output.Table:
+    """Runs from starts drawn at random, and sums up how the runs ended."""
+    points = lanes.starts(here, settings.starts, settings.seed)
+    rows = []
+    with _lanes_of(optimizers, lanes.count({}, points)) as advance:
+        for optimizer in optimizers:
+            make = lambda o=optimizer: o.transformation
+            with folder.guarded(f"{optimizer.expression} from many starts"):
+                grid, every = lanes.run(here, make, points, {}, advance)
+                found = lanes.ends(here, grid, every)
+                written = lanes.rows(optimizer.expression, grid, found)
+                output.append(folder.path / "starts.csv", written)
+                summed = lanes.summary(here, found)
+                rows.append({"optimizer": optimizer.expression} | summed)
+            if folder.status == "interrupted":
+                break
+    title = f"From {settings.starts} starts in the window: shares, and medians"
+    return lanes.table("starts", title, rows)
+
+
+def over_grid(
+    settings: Descend,
+    here: Scene,
+    optimizers: list[Optimizer],
+    crossed: dict[str, np.ndarray],
+    folder: output.Folder,
+) -> output.Table:
+    """Runs every combination of hyperparameters, and finds the best one of each."""
+    points = lanes.starts(here, settings.starts, settings.seed)
+    rows = []
+    with _lanes_of(optimizers, lanes.count(crossed, points)) as advance:
+        for optimizer in optimizers:
+            _, make = choices.maker(optimizer.expression)
+            with folder.guarded(f"the grid of {optimizer.expression}"):
+                grid, every = lanes.run(here, make, points, crossed, advance)
+                found = lanes.ends(here, grid, every)
+                written = lanes.rows(optimizer.expression, grid, found)
+                output.append(folder.path / "grid.csv", written)
+                score = lanes.scores(found, len(crossed))
+                best = lanes.best(grid, score)
+                rows.append({"optimizer": choices.head(optimizer.expression)} | best)
+                _draw_grid(settings, here, optimizer, grid, score, folder)
+            if folder.status == "interrupted":
+                break
+    what = "steps to the target" if here.target is not None else "the value at the end"
+    return lanes.table("grid", f"The best of the grid: the score is {what}", rows)
+
+
+def _draw_grid(
+    settings: Descend,
+    here: Scene,
+    optimizer: Optimizer,
+    grid: grids.Grid,
+    score: np.ndarray,
+    folder: output.Folder,
+) -> None:
+    wanted = settings.figure or ()
+    for kind, draw in (("heat", pictures.heat), ("rates", pictures.rates)):
+        if kind in wanted:
+            name = pictures.file_name(kind, optimizer.name)
+            figures.save(draw(here, optimizer, grid, score), folder.path / name)
+
+
+def tuned(
+    settings: Descend, here: Scene, optimizers: list[Optimizer], folder: output.Folder
+) -> output.Table:
+    """Tunes every optimizer's rate in the same way, and draws both sides."""
+    points = lanes.starts(here, settings.starts, settings.seed)
+    rows: list[dict[str, Any]] = []
+    with folder.guarded("tuning"):
+        each = len(tuning.RATES) * lanes.count({}, points)
+        with _lanes_of(optimizers, each) as advance:
+            found = lanes.tuned(here, optimizers, points, advance)
+        for optimizer in optimizers:
+            told = found[optimizer.expression]
+            rows.append(
+                {
+                    "optimizer": choices.head(optimizer.expression),
+                    "given": optimizer.rate,
+                    "best_rate": told.best,
+                    "score": float(told.scores.min()),
+                    "at_edge": "yes" if told.at_edge else "",
+                }
+            )
+        picture = pictures.tuned(here, optimizers, found)
+        figures.save(picture, folder.path / "tuned.png")
+    what = "steps to the target" if here.target is not None else "the value at the end"
+    title = f"The best of {len(tuning.RATES)} rates for each: the score is {what}"
+    return lanes.table("tuned", title, rows)
