@@ -5,11 +5,15 @@ import inspect
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+import optax_lab
+from optax_lab import transforms
 from optax_lab.optimizers import table
 
 DTYPES = ("mu_dtype", "nu_dtype", "accumulator_dtype")
+SUMS = {"sgd": {"momentum": 0.999}, "rmsprop": {"momentum": 0.999}}  # none by default
 
 
 def makers():
@@ -37,12 +41,40 @@ def averages(entry, kwargs):
 
 
 @pytest.mark.parametrize(
-    ("entry", "dtypes"), [m[1:] for m in makers()], ids=[m[0] for m in makers()]
+    ("name", "entry", "dtypes"), list(makers()), ids=[m[0] for m in makers()]
 )
-def test_averages_of_16_bits_arrive_where_those_of_32_do(entry, dtypes):
-    long = averages(entry, {})
-    short = averages(entry, dict.fromkeys(dtypes, jnp.bfloat16))
+def test_averages_of_16_bits_arrive_where_those_of_32_do(name, entry, dtypes):
+    given = SUMS.get(name, {})
+    long = averages(entry, given)
+    short = averages(entry, given | dict.fromkeys(dtypes, jnp.bfloat16))
     assert any(dtype == jnp.bfloat16 for dtype, _ in short)
     means = lambda rows: [mean for _, mean in rows]
     # To nearest, ν stays at a quarter. AMSGrad's maximum keeps the peaks of rounding.
     np.testing.assert_allclose(means(short), means(long), rtol=0.06)
+
+
+def test_a_short_sum_counts_steps_only_where_it_is_rounded_at_random():
+    params = jnp.ones(2, jnp.bfloat16)
+
+    def kept(dtype, **kwargs):
+        made = optax_lab.sgd(0.1, momentum=0.9, accumulator_dtype=dtype, **kwargs)
+        return made.init(params)[0]
+
+    assert kept("bfloat16")._fields == ("count", "trace")
+    for plain in (None, "float16", "float32"):
+        assert isinstance(kept(plain), optax.TraceState)
+    assert isinstance(kept("bfloat16", rounding="nearest"), optax.TraceState)
+
+
+def test_a_sum_arrives_where_nearest_rounding_stalls():
+    g = jnp.ones(500, jnp.float32)
+
+    def mean(rounding):
+        link = transforms.trace(0.999, False, "bfloat16", rounding=rounding)
+        step = lambda state, _: (link.update(g, state)[1], None)
+        total = jax.lax.scan(step, link.init(g), None, 2000)[0].trace
+        return np.mean(np.asarray(total, np.float64))
+
+    wanted = (1 - 0.999**2000) / 0.001
+    assert mean("stochastic") == pytest.approx(wanted, rel=0.01)
+    assert mean("nearest") < 0.5 * wanted

@@ -81,6 +81,9 @@ def lars(
     trust_ratio_mask: Any = True,
     momentum: Hyper = 0.9,
     nesterov: bool = False,
+    *,
+    accumulator_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
 ) -> optax.GradientTransformationExtraArgs:
     """Makes LARS: the heavy ball, pushed in every tensor by a part of its length.
 
@@ -97,9 +100,13 @@ def lars(
       trust_ratio_mask: the parameters whose length counts, as in `optax.masked`.
       momentum: β of the heavy ball.
       nesterov: lets the heavy ball look one step ahead.
+      accumulator_dtype: what t is stored in; the parameters' dtype when None, in which
+        one of 16 bits stalls.
+      rounding: how a t is rounded whose `accumulator_dtype` is bfloat16, "stochastic"
+        or "nearest".
 
-    The signature and the defaults are Optax's. Deviation from the paper, as there:
-    ‖g + λθ‖ stands where algorithm 1 has ‖g‖ + λ‖θ‖.
+    The signature and the defaults up to `nesterov` are Optax's. Deviation from the
+    paper, as there: ‖g + λθ‖ stands where algorithm 1 has ‖g‖ + λ‖θ‖.
 
     >>> import jax, jax.numpy as jnp, optax, optax_lab
     >>> f = lambda x: jnp.sum(x**2)
@@ -121,7 +128,7 @@ def lars(
         links.weight_decay(weight_decay, weight_decay_mask),
         scaling.masked(trust_ratio, trust_ratio_mask),
         links.learning_rate(learning_rate),
-        links.heavy_ball(momentum, nesterov),
+        links.heavy_ball(momentum, nesterov, accumulator_dtype, rounding),
     )
 
 

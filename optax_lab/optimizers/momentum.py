@@ -18,6 +18,8 @@ def sgd(
     momentum: Hyper | None = None,
     nesterov: bool = False,
     accumulator_dtype: Any = None,
+    *,
+    rounding: numerics.Rounding = "stochastic",
 ) -> optax.GradientTransformationExtraArgs:
     """Makes stochastic gradient descent, with heavy-ball momentum where it is given.
 
@@ -30,8 +32,10 @@ def sgd(
       momentum: β; None for none.
       nesterov: looks one step ahead.
       accumulator_dtype: what t is stored in; the parameters' dtype when None.
+      rounding: how a t is rounded whose `accumulator_dtype` is bfloat16, "stochastic"
+        or "nearest", at which it stalls; so does that of bfloat16 parameters when None.
 
-    The signature and the defaults are Optax's.
+    The signature and the defaults up to `accumulator_dtype` are Optax's.
 
     >>> import jax, jax.numpy as jnp, optax, optax_lab
     >>> f = lambda x: jnp.sum(x**2)
@@ -50,7 +54,7 @@ def sgd(
     "On the importance of initialization and momentum in deep learning".
     """
     return optax.chain(
-        links.heavy_ball(momentum, nesterov, accumulator_dtype),
+        links.heavy_ball(momentum, nesterov, accumulator_dtype, rounding),
         links.learning_rate(learning_rate),
     )
 

@@ -23,6 +23,7 @@ def rmsprop(
     nesterov: bool = False,
     bias_correction: bool = False,
     *,
+    accumulator_dtype: Any = None,
     mu_dtype: Any = None,
     nu_dtype: Any = None,
     rounding: numerics.Rounding = "stochastic",
@@ -43,6 +44,8 @@ def rmsprop(
       momentum: β of a heavy ball that sums the finished steps; None for none.
       nesterov: lets that heavy ball look one step ahead.
       bias_correction: reads the averages without their bias.
+      accumulator_dtype: what the heavy ball is stored in; the parameters' dtype when
+        None, in which one of 16 bits stalls.
       mu_dtype: what μ is stored in; the parameters' dtype, at least float32, when None.
       nu_dtype: what ν is stored in; real and at least float32 when None.
       rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
@@ -74,7 +77,7 @@ def rmsprop(
     return optax.chain(
         rule(decay, eps, initial_scale, eps_in_sqrt, bias_correction, **dtypes),
         links.learning_rate(learning_rate),
-        links.heavy_ball(momentum, nesterov, None),
+        links.heavy_ball(momentum, nesterov, accumulator_dtype, rounding),
     )
 
 

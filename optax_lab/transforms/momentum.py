@@ -1,18 +1,29 @@
 # The first moment: an average of gradients, or a sum of them.
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
-from jaxtyping import PyTree
+from jaxtyping import Array, Int, PyTree
 
 from optax_lab import ewma, precision
 from optax_lab.transforms import numerics
 
 
+class TraceWithCountState(NamedTuple):
+    """Optax's `TraceState` with a step count, which rounding needs."""
+
+    count: Int[Array, ""]
+    trace: PyTree
+
+
 def trace(
-    decay: ArrayLike, nesterov: bool = False, accumulator_dtype: Any = None
+    decay: ArrayLike,
+    nesterov: bool = False,
+    accumulator_dtype: Any = None,
+    *,
+    rounding: numerics.Rounding = "stochastic",
 ) -> optax.GradientTransformation:
     """Sums gradients with a decay: heavy-ball momentum.
 
@@ -23,21 +34,32 @@ def trace(
       decay: β ≥ 0; below 1 the sum stays bounded.
       nesterov: looks one step ahead.
       accumulator_dtype: what t is stored in; the parameters' dtype when None.
+      rounding: how a t is rounded whose `accumulator_dtype` is bfloat16, "stochastic"
+        or "nearest". It takes a step count, which Optax's state has not; so a t that
+        is short only because the parameters are is rounded to nearest, and stalls.
 
     Sources: Polyak 1964, doi:10.1016/0041-5553(64)90137-5; Sutskever et al. 2013,
     "On the importance of initialization and momentum in deep learning".
     """
     numerics.check_at_least_0("momentum", decay)
+    numerics.check_rounding(rounding)
+    counts = (
+        rounding == "stochastic"
+        and accumulator_dtype is not None
+        and jnp.dtype(accumulator_dtype) == jnp.bfloat16
+    )
 
     def init_fn(params):
         zeros = ewma.init(params, dtype=accumulator_dtype).average
-        return optax.TraceState(trace=zeros)
+        count = jnp.zeros([], jnp.int32)
+        return TraceWithCountState(count, zeros) if counts else optax.TraceState(zeros)
 
     def update_fn(updates, state, params=None):
         del params
-        total = ewma.accumulate(state.trace, updates, decay)
+        (key,) = numerics.rounding_keys_of(rounding, state, state.trace)
+        total = ewma.accumulate(state.trace, updates, decay, key=key)
         step = ewma.accumulate(total, updates, decay) if nesterov else total
-        return numerics.like(step, updates), optax.TraceState(trace=total)
+        return numerics.like(step, updates), numerics.advanced(state, trace=total)
 
     return optax.GradientTransformation(init_fn, update_fn)
 

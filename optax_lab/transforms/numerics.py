@@ -7,6 +7,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.typing import ArrayLike
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
@@ -169,6 +170,22 @@ def rounding_keys(
 ) -> list[PRNGKeyArray | None]:
     """Returns a rounding key for each average of a rule, numbered in that order."""
     return [rounding_key(rounding, count, n, a) for n, a in enumerate(averages)]
+
+
+def rounding_keys_of(
+    rounding: Rounding, state: Any, *averages: PyTree
+) -> list[PRNGKeyArray | None]:
+    """Returns the averages' rounding keys; a state that keeps no count has none."""
+    if "count" not in state._fields:
+        return [None] * len(averages)
+    return rounding_keys(rounding, state.count, *averages)
+
+
+def advanced(state: Any, **averages: Any) -> Any:
+    """Returns a state one step later, its count raised where it has one."""
+    if "count" in state._fields:
+        averages["count"] = optax.safe_increment(state.count)
+    return state._replace(**averages)
 
 
 def check_rounding(rounding: str) -> None:

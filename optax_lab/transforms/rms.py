@@ -80,10 +80,10 @@ def scale_by_rms(
 
     def update_fn(updates, state, params=None):
         del params
-        (key,) = _keys(rounding, state, state.nu)
+        (key,) = numerics.rounding_keys_of(rounding, state, state.nu)
         nu = ewma.update(state.nu, numerics.abs_sq(updates), decay, key=key)
         step = numerics.divide(updates, denominator(nu))
-        return numerics.like(step, updates), _advance(state, nu=nu)
+        return numerics.like(step, updates), numerics.advanced(state, nu=nu)
 
     return optax.GradientTransformation(init_fn, update_fn)
 
@@ -127,12 +127,12 @@ def scale_by_stddev(
 
     def update_fn(updates, state, params=None):
         del params
-        keys = _keys(rounding, state, state.mu, state.nu)
+        keys = numerics.rounding_keys_of(rounding, state, state.mu, state.nu)
         mu = ewma.update(state.mu, updates, decay, key=keys[0])
         nu = ewma.update(state.nu, numerics.abs_sq(updates), decay, key=keys[1])
         variance = precision.each(centre, average(nu), numerics.abs_sq(average(mu)))
         step = numerics.divide(updates, denominator(nu._replace(average=variance)))
-        return numerics.like(step, updates), _advance(state, mu=mu, nu=nu)
+        return numerics.like(step, updates), numerics.advanced(state, mu=mu, nu=nu)
 
     return optax.GradientTransformation(init_fn, update_fn)
 
@@ -173,12 +173,12 @@ def scale_by_adadelta(
 
     def update_fn(updates, state, params=None):
         del params
-        keys = _keys(rounding, state, state.e_g, state.e_x)
+        keys = numerics.rounding_keys_of(rounding, state, state.e_g, state.e_x)
         e_g = ewma.update(state.e_g, numerics.abs_sq(updates), rho, key=keys[0])
         unit = numerics.divide(updates, denominator(e_g))
         step = precision.each(lambda u, s: u * s, unit, size(state.e_x))
         e_x = ewma.update(state.e_x, numerics.abs_sq(step), rho, key=keys[1])
-        return numerics.like(step, updates), _advance(state, e_g=e_g, e_x=e_x)
+        return numerics.like(step, updates), numerics.advanced(state, e_g=e_g, e_x=e_x)
 
     return optax.GradientTransformation(init_fn, update_fn)
 
@@ -189,17 +189,3 @@ def _rms_denominator(
     average = ewma.read if bias_correction else ewma.raw
     place = numerics.inside if eps_in_sqrt else numerics.outside
     return place(eps, average=average)
-
-
-def _keys(rounding, state, *averages):
-    """Returns the averages' rounding keys; a rule that keeps no count needs none."""
-    if "count" not in state._fields:
-        return [None] * len(averages)
-    return numerics.rounding_keys(rounding, state.count, *averages)
-
-
-def _advance(state, **averages):
-    """Returns the state one step later, its count raised where it has one."""
-    if "count" in state._fields:
-        averages["count"] = optax.safe_increment(state.count)
-    return state._replace(**averages)
