@@ -1,6 +1,7 @@
 # Every optimizer keeps every line of the contract, and every line can be broken.
 
 import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -55,7 +56,7 @@ FLAX = Line("It drives a Flax model", drives_a_flax_model)
 # --- Ours keep all of them ------------------------------------------------------------
 
 with_ = functools.partial
-over = lambda wrap: lambda learning_rate: wrap(optax_lab.adam(learning_rate))
+RATE = "learning_rate"
 HALVES = {"mu_dtype": jnp.bfloat16, "nu_dtype": jnp.bfloat16}
 SWITCHES = {
     "sgd, momentum": with_(optax_lab.sgd, momentum=0.9),
@@ -68,14 +69,40 @@ SWITCHES = {
     "adafactor, factored": with_(optax_lab.adafactor, min_dim_size_to_factor=2),
     "adafactor, momentum": with_(optax_lab.adafactor, momentum=0.9),
     "adafactor, no rate": lambda: optax_lab.adafactor(),
+}
+
+
+def over(wrap, **usual):
+    """Makes a function of a learning rate and of all that a wrapper takes itself."""
+    own = dict(list(inspect.signature(wrap).parameters.items())[1:])
+    rate = inspect.Parameter(RATE, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+    def make(learning_rate, **given):
+        if RATE not in own:
+            return wrap(optax_lab.adam(learning_rate), **(usual | given))
+        return wrap(optax_lab.adam(0.1), learning_rate, **(usual | given))
+
+    rest = [
+        p.replace(kind=p.KEYWORD_ONLY, default=usual.get(n, p.default))
+        for n, p in own.items()
+        if n != RATE
+    ]
+    make.__signature__ = inspect.Signature([rate, *rest])
+    return make
+
+
+WRAPPERS = {
     "cautious": over(optax_lab.cautious),
     "grams": over(optax_lab.grams),
     "grokfast": over(optax_lab.grokfast),
-    "lookahead": over(lambda fast: optax_lab.lookahead(fast, 2, 0.5)),
+    "lookahead": over(optax_lab.lookahead, sync_period=2, slow_step_size=0.5),
     "observe": over(optax_lab.observe),
-    "with_param_ema": over(lambda inner: optax_lab.with_param_ema(inner, (0.9, 0.99))),
+    "schedule_free": over(optax_lab.schedule_free),
+    "with_param_ema": over(optax_lab.with_param_ema, decays=0.9),
+    "with_param_ema, two": over(optax_lab.with_param_ema, decays=(0.9, 0.99)),
 }
-MAKERS = {name: entry.make for name, entry in table.OPTIMIZERS.items()} | SWITCHES
+NAMED = {name: entry.make for name, entry in table.OPTIMIZERS.items()}
+MAKERS = NAMED | SWITCHES | WRAPPERS
 # What a switch does not keep, and why.
 EXEMPT = {
     # Its slope at 0 is that of g/√g², which is infinite without an ε.

@@ -131,6 +131,8 @@ def test_16_bit_averages_of_parameters_arrive_where_nearest_rounding_stalls():
 
 def test_what_is_wrong_with_averages_is_said():
     inner, params = optax_lab.sgd(0.1), jnp.ones(2)
+    with pytest.raises(ValueError, match="decays may be a schedule, and not"):
+        optax_lab.with_param_ema(optax_lab.sgd(0.1), (0.9, lambda step: 0.9))
     with pytest.raises(ValueError, match=r"decays must lie in \[0, 1\), got 1.0"):
         optax_lab.with_param_ema(inner, {"a": 0.9, "b": 1.0})
     optimizer = optax_lab.with_param_ema(inner, 0.9)

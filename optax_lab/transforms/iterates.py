@@ -39,7 +39,7 @@ def schedule_free(
     Args:
       base_optimizer: any transformation, best one without momentum.
       learning_rate: the base optimizer's, which weighs its steps; number or schedule.
-      b1: β₁ in (0, 1], how far y lies from z toward x.
+      b1: β₁ in (0, 1), how far y lies from z toward x.
       weight_lr_power: the power of the learning rate that is a step's weight.
       state_dtype: what z is stored in; the parameters' dtype when None. 16 bits lose
         small steps, and x is read from the difference of y and z.
@@ -64,11 +64,12 @@ def schedule_free(
     Source: Defazio et al. 2024, arXiv:2405.15682, equations 7 to 9.
 
     Raises:
-      ValueError: if `b1`, `weight_lr_power` or `warmup_steps` is a number out of range,
-        or if `update` is called without `params`.
+      ValueError: if `learning_rate`, `b1`, `weight_lr_power` or `warmup_steps` is a
+        number out of range, or if `update` is called without `params`.
     """
-    ewma.check_decay("b1", b1)
-    numerics.check_above_0("b1", b1)  # x is (y − z)/β₁ away from z
+    numerics.check_at_least_0("learning_rate", learning_rate)
+    if isinstance(b1, int | float) and not 0 < b1 < 1:  # x is (y − z)/β₁ from z
+        raise ValueError(f"b1 must lie in (0, 1), got {b1}")
     numerics.check_at_least_0("weight_lr_power", weight_lr_power)
     if isinstance(warmup_steps, int) and warmup_steps < 1:
         raise ValueError(f"warmup_steps must be at least 1, got {warmup_steps}")

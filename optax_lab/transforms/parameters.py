@@ -106,7 +106,7 @@ def lookahead(
 @scheduled
 def with_param_ema(
     inner: optax.GradientTransformation,
-    decays: Any,
+    decays: Hyper | tuple[Any, ...] | dict[Any, Any],
     *,
     dtype: Any = None,
     rounding: numerics.Rounding = "stochastic",
@@ -119,7 +119,7 @@ def with_param_ema(
 
     Args:
       inner: any transformation whose updates are added to the parameters.
-      decays: β in [0, 1), or a tuple or dict of several.
+      decays: β in [0, 1), or a tuple or dict of several; one alone may be a schedule.
       dtype: what the averages are stored in; the parameters' dtype when None.
       rounding: how bfloat16 averages are rounded, "stochastic" or "nearest".
 
@@ -142,10 +142,12 @@ def with_param_ema(
     forgets.
 
     Raises:
-      ValueError: if a decay is a number out of range, or if `update` is called without
-        `params`.
+      ValueError: if a decay is a number out of range, or one of several a schedule, or
+        if `update` is called without `params`.
     """
     for decay in jax.tree.leaves(decays):
+        if callable(decay):
+            raise ValueError("decays may be a schedule, and not a tree of schedules")
         ewma.check_decay("decays", decay)
     numerics.check_rounding(rounding)
     inner = optax.with_extra_args_support(inner)
