@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from optax_lab.studies import spaces
+
 COUNT = 21  # of values, where none is typed
 _HOW = "write name=from:to or name=from:to:count, as in learning_rate=1e-3:10:41"
 
@@ -11,9 +13,7 @@ _HOW = "write name=from:to or name=from:to:count, as in learning_rate=1e-3:10:41
 def parse(texts: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Reads what is to be crossed: the values by the name of a hyperparameter.
 
-    Decays (a range within [0, 1) that ends at 0.8 or later) are spaced evenly in the
-    length of their memory's logarithm, ranges from one positive number to one ten times
-    as large geometrically, and others evenly.
+    They are spaced as `spaces.scale_of` says.
 
     >>> parse(("learning_rate=0.1:10:3",))["learning_rate"].round(3).tolist()
     [0.1, 1.0, 10.0]
@@ -46,12 +46,5 @@ def _axis(text: str) -> tuple[str, np.ndarray]:
         raise ValueError(f"--grid {text}: from must be less than to, and both finite")
     if count < 2:
         raise ValueError(f"--grid {text}: at least 2 values are needed")
-    return name, _spaced(low, high, count)
-
-
-def _spaced(low: float, high: float, count: int) -> np.ndarray:
-    if low >= 0 and 0.8 <= high < 1:
-        return 1 - np.geomspace(1 - low, 1 - high, count)
-    if low > 0 and high >= 10 * low:
-        return np.geomspace(low, high, count)
-    return np.linspace(low, high, count)
+    evenly = np.linspace(0, 1, count)
+    return name, spaces.scaled(evenly, low, high, spaces.scale_of(low, high))

@@ -1,0 +1,90 @@
+# What is searched, and the points at which it is tried: the same ones for everyone.
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import qmc
+
+RATE = "learning_rate"
+DIMENSIONS = 16  # of every Sobol sequence, so that its first one is the same for all
+Space = Mapping[str, tuple[float | int, float | int]]
+Scale = Literal["logarithmic", "decay", "linear"]
+
+
+def points(
+    space: Space, n: int, *, seed: int = 0
+) -> dict[str, Float[np.ndarray, " n"]]:
+    """Draws the points of a search, by hyperparameter, in float32.
+
+    They are the first n of one scrambled Sobol sequence, cut to as many dimensions as
+    the space has. The learning rate takes the first, so everyone is tried at the same
+    rates, and those alone are a search over rates.
+
+    Args:
+      space: (low, high) by hyperparameter; the learning rate is among them.
+      n: how many, a power of two.
+      seed: of the scrambling.
+
+    Raises:
+      ValueError: if n is no power of two, or the space is empty somewhere, has no
+        learning rate or too many dimensions.
+
+    >>> [f"{x:.2f}" for x in points({"learning_rate": (0.1, 10)}, 4)["learning_rate"]]
+    ['0.66', '2.80', '5.73', '0.24']
+    """
+    check(space)
+    if n < 1 or n & (n - 1):
+        raise ValueError(f"points is {n}: it must be a power of two, 1, 2, 4, …")
+    drawn = qmc.Sobol(DIMENSIONS, rng=np.random.default_rng(seed)).random(n)
+    names = [RATE, *(name for name in space if name != RATE)]
+    return {
+        name: scaled(drawn[:, k], *space[name], scale_of(*space[name])).astype(
+            np.float32
+        )
+        for k, name in enumerate(names)
+    }
+
+
+def check(space: Space) -> None:
+    """Refuses a space that cannot be searched.
+
+    Raises:
+      ValueError: with the hyperparameter, its range, and what is allowed.
+    """
+    if RATE not in space:
+        raise ValueError(f"a space needs a range of {RATE}; it has {', '.join(space)}")
+    if len(space) > DIMENSIONS:
+        raise ValueError(f"a space has at most {DIMENSIONS} ranges, not {len(space)}")
+    for name, (low, high) in space.items():
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ValueError(
+                f"{name}={low:g}:{high:g} is empty: low must be below high"
+            )
+    low, _ = space[RATE]
+    if low <= 0:
+        raise ValueError(f"{RATE} starts at {low:g}: it must be positive")
+
+
+def scale_of(low: float, high: float) -> Scale:
+    """Chooses how a range is searched.
+
+    Decays, ranges within [0, 1) that end at 0.8 or later, by the logarithm of 1 − β;
+    positive ranges of a decade or more by their logarithm; others evenly.
+    """
+    if low >= 0 and 0.8 <= high < 1:
+        return "decay"
+    return "logarithmic" if low > 0 and high >= 10 * low else "linear"
+
+
+def scaled(
+    u: Float[np.ndarray, " n"], low: float, high: float, scale: Scale
+) -> Float[np.ndarray, " n"]:
+    """Takes numbers in [0, 1] to a range."""
+    if scale == "logarithmic":
+        return low * (high / low) ** u
+    if scale == "decay":
+        return 1 - (1 - low) * ((1 - high) / (1 - low)) ** u
+    return low + (high - low) * u
