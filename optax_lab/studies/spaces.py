@@ -40,12 +40,12 @@ def points(
         raise ValueError(f"points is {n}: it must be a power of two, 1, 2, 4, …")
     drawn = qmc.Sobol(DIMENSIONS, rng=np.random.default_rng(seed)).random(n)
     names = [RATE, *(name for name in space if name != RATE)]
-    return {
-        name: scaled(drawn[:, k], *space[name], scale_of(*space[name])).astype(
-            np.float32
-        )
-        for k, name in enumerate(names)
-    }
+    columns = {}
+    for column, name in zip(drawn.T, names, strict=False):
+        low, high = map(float, space[name])
+        values = scaled(column, low, high, scale_of(low, high)).astype(np.float32)
+        columns[name] = np.clip(values, np.float32(low), np.float32(high))
+    return columns
 
 
 def check(space: Space) -> None:
