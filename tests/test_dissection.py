@@ -181,6 +181,46 @@ def test_the_equation_is_the_paragraph_of_the_documentation_that_has_it():
     assert optax_lab.anatomy(from_the_first).equation == ""
 
 
+def test_an_average_of_parameters_is_none_of_gradients():
+    for wrap in (
+        partial(optax_lab.lookahead, sync_period=2, slow_step_size=0.5),
+        partial(optax_lab.with_param_ema, decays=0.9),
+    ):
+        found = optax_lab.anatomy(lambda lr, wrap=wrap: wrap(optax_lab.sgd(lr)))
+        (row,) = (dissection.cells(kept) for kept in found.kept)
+        assert (row["kind"], row["β"], row["gain"]) == ("other", "–", "–")
+
+
+def test_shampoos_outer_products_are_summed_where_they_are_not_averaged():
+    found = kinds(partial(optax_lab.shampoo, b2=None))
+    assert found["products"] == "sum"
+
+
+@pytest.mark.parametrize(
+    ("make", "equation"),
+    [
+        (optax.sgd, r"u_t \leftarrow -\alpha_t g_t,"),
+        (optax.signum, r"m_t \leftarrow \beta\, m_t + (1 - \beta)\, g_t \\"),
+        (optax.sign_sgd, r"u_t \leftarrow -\alpha_t\, \text{sign}\,(g_t),"),
+        (optax.noisy_sgd, r"u_t \leftarrow -\alpha_t (g_t + N(0, \sigma_t^2)),"),
+        (optax.polyak_sgd, r"s \min\left\{"),
+        (optax.lbfgs, r"\begin{align*}"),
+        (optax.contrib.sophia, ""),
+    ],
+    ids=lambda x: getattr(x, "__name__", ""),
+)
+def test_optaxs_equation_is_what_it_marks_as_one_and_never_prose(make, equation):
+    found = dissection._equation(make)
+    assert found.startswith(equation)
+    assert bool(found) == bool(equation)
+
+
+def test_an_optimizer_that_searches_along_a_line_is_dissected_without_a_warning():
+    found = optax_lab.anatomy(optax.lbfgs)  # warnings are errors here
+    assert found.name == "lbfgs"
+    assert found.kept
+
+
 def test_an_anatomy_prints_as_text():
     text = str(optax_lab.anatomy(partial(optax_lab.adam, b2=0.99)))
     lines = [line.split() for line in text.splitlines()]

@@ -5,6 +5,7 @@ Nothing is registered anywhere, so it works on anyone's.
 
 import functools
 import inspect
+import itertools
 import re
 import textwrap
 from collections.abc import Callable
@@ -138,18 +139,26 @@ def _function(optimizer: Any) -> Any:
 
 
 def _equation(optimizer: Optimizer) -> str:
-    """Returns the first paragraph with an equation: Optax marks it, ours is second."""
+    """Returns the first equation: Optax marks its own, ours is the second paragraph."""
     if not callable(optimizer):
         return ""
     text = inspect.getdoc(_function(optimizer)) or ""
     paragraphs = re.split(r"\n\s*\n", text)[1:]
+    # The mark stands alone, or at the head of the equation's paragraph.
     marked = [
-        p
-        for p, before in zip(paragraphs[1:], paragraphs, strict=False)
-        if _MATH in before
+        formula if formula.strip() else after
+        for p, after in itertools.pairwise([*paragraphs, ""])
+        for _, mark, formula in [p.partition(_MATH)]
+        if mark
     ]
-    plain = [p for p in paragraphs if re.search(r"\s[=←]\s", p) and ">>>" not in p]
-    return textwrap.dedent(next(iter(marked + plain), "")).strip()
+    plain = [p for p in paragraphs if _is_equation(p)]
+    formula = next(iter(marked + plain), "")
+    return textwrap.dedent(formula.strip("\n")).strip()
+
+
+def _is_equation(paragraph: str) -> bool:
+    without_code = re.sub("`[^`]*`", "", paragraph)
+    return ">>>" not in paragraph and bool(re.search(r"\s[=←]\s", without_code))
 
 
 def _names(paths: list[probes.Path]) -> list[str]:

@@ -148,7 +148,8 @@ def _objective(params: PyTree, gradient: Array) -> dict[str, Any]:
     It goes by all the names that optimizers know it by.
     """
 
-    def objective(point, **_):
+    def objective(point, obj_fn=None):
+        del obj_fn  # Optax's line searches hand on what `value_fn` does not name
         away = jax.tree.map(jnp.subtract, point, params)
         return sum(jnp.sum(gradient * (x + x**2 / 2)) for x in jax.tree.leaves(away))
 

@@ -27,12 +27,16 @@ def read(answer: Answer, is_ewma: bool) -> Reading:
     pulse, step = answer.response.impulse[1:], answer.response.step
     decay = _decay(pulse, close)
     gain = _limit(step, decay, close)
-    if is_ewma or (near(gain, 1) and near(pulse[0], 1 - decay)):
+    if (is_ewma and not np.isinf(gain)) or (
+        near(gain, 1) and near(pulse[0], 1 - decay)
+    ):
         arrives_at_once = decay != 0 and gain != 0 and near(step[0], gain)
         start = "first" if arrives_at_once else answer.start
         return Reading("average", decay, start, gain)
     end = np.inf if decay == 1 else 1 / (1 - decay)
     is_sum = near(pulse[0], 1) and (gain == end or near(gain, end))
+    if is_ewma and not is_sum:  # of the parameters, which gradients move for good
+        return Reading("other", np.nan, answer.start, np.nan)
     return Reading("sum" if is_sum else "other", decay, answer.start, gain)
 
 
@@ -48,7 +52,8 @@ def _decay(pulse: Float[np.ndarray, " steps"], close: float) -> float:
     if end == 0:
         return 0.0
     begin, middle = end // 2, (end // 2 + end) // 2
-    with np.errstate(invalid="ignore"):  # a root of a negative ratio is nan
+    # A root of a negative ratio is nan, and a ratio to 0 is infinite.
+    with np.errstate(invalid="ignore", divide="ignore"):
         ratio = lambda i, j: float((pulse[j] / pulse[i]) ** (1 / (j - i)))
         whole, part = ratio(begin, end), ratio(min(middle, end - 1), end)
     return whole if abs(whole - part) <= close * whole else np.nan
