@@ -26,6 +26,37 @@ def test_every_float_is_a_hyperparameter(name):
         assert not is_float or scheduling._takes_hyper(parameter), parameter
 
 
+FUTURE = """
+from __future__ import annotations
+
+import optax
+import optax_lab
+from optax_lab.transforms import scheduling
+from optax_lab.transforms.scheduling import Hyper as Number
+
+@scheduling.scheduled
+def mine(a: scheduling.Hyper, b: Number | None = None, c: OnlyToCheckers = 1) -> Other:
+    return optax_lab.sgd(a * b)
+
+@scheduling.scheduled
+def unresolved(a: elsewhere.Hyper, b: Number = 1.0) -> Other:
+    return optax_lab.sgd(a * b)
+"""
+
+
+@pytest.mark.parametrize("name", ["mine", "unresolved"])
+def test_annotations_that_are_text_are_read(name):
+    module = {"__name__": "future"}
+    exec(FUTURE, module)
+    half = lambda step: 0.5 + step
+    optimizer = module[name](half, b=half)
+    state, found = optimizer.init(PARAMS), []
+    for _ in range(2):
+        updates, state = optimizer.update(PARAMS, state)
+        found.append(float(updates["b"]))
+    assert found == [-0.25, -2.25]
+
+
 def test_an_array_of_16_bits_is_taken_at_full_width():
     # b2 = .999 is 1 in bfloat16; .99 is .9883.
     optimizer = optax_lab.adam(0.1, b2=jnp.asarray(0.99, jnp.bfloat16))

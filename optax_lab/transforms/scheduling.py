@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
@@ -32,7 +33,8 @@ def scheduled(factory: Callable) -> Callable:
     None.
     """
     signature = inspect.signature(factory)
-    hypers = [n for n, p in signature.parameters.items() if _takes_hyper(p)]
+    names = getattr(inspect.unwrap(factory), "__globals__", {})
+    hypers = [n for n, p in signature.parameters.items() if _takes_hyper(p, names)]
 
     @functools.wraps(factory)
     def make(*args, **kwargs):
@@ -83,8 +85,20 @@ def _without_none(
     return optax.GradientTransformationExtraArgs(inner.init, update_fn)
 
 
-def _takes_hyper(parameter: inspect.Parameter) -> bool:
-    return set(get_args(Hyper)) <= set(get_args(parameter.annotation))
+def _takes_hyper(
+    parameter: inspect.Parameter, names: dict[str, Any] | None = None
+) -> bool:
+    """Whether an annotation holds `Hyper`; one that is text is read among `names`.
+
+    One at a time, because others may stand for what only type checkers import.
+    """
+    annotation = parameter.annotation
+    if isinstance(annotation, str):  # under `from __future__ import annotations`
+        try:
+            annotation = eval(annotation, names)
+        except Exception:
+            return bool(re.search(r"\bHyper\b", annotation))
+    return set(get_args(Hyper)) <= set(get_args(annotation))
 
 
 def _number(value: Any) -> Any:
