@@ -101,3 +101,38 @@ def test_a_run_that_diverges_touches_no_other():
 def test_a_setting_that_does_not_fit_is_refused_before_anything_runs():
     with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
         next(run(epochs=0))
+
+
+def test_runs_with_hyperparameters_of_their_own_are_the_single_trainings():
+    rates = np.float32([1e-3, 1e-2, 3e-2])
+    found = execute.trainings(
+        PROBLEM,
+        optax_lab.adam,
+        DATA,
+        keys(3),
+        epochs=4,
+        hypers={"learning_rate": rates},
+    )
+    for seed, trained in enumerate(found):
+        optimizer = optax_lab.adam(jax.numpy.asarray(rates[seed]))
+        alone = training.train(PROBLEM, optimizer, DATA, keys(3)[seed], epochs=4)
+        for tag, values in alone.history.items():
+            np.testing.assert_allclose(trained.history[tag], values, rtol=1e-5)
+
+
+def test_all_points_of_a_search_share_one_program():
+    traced = []
+
+    def make(learning_rate, b1):
+        traced.append(None)
+        return optax_lab.adam(learning_rate, b1=b1)
+
+    hypers = {
+        "learning_rate": np.geomspace(1e-3, 1e-1, 6, dtype=np.float32),
+        "b1": np.linspace(0.5, 0.9, 6, dtype=np.float32),
+    }
+    found = list(
+        execute.trainings(PROBLEM, make, DATA, keys(6), epochs=4, hypers=hypers)
+    )
+    assert len(traced) <= 2  # one for the start, one for the steps
+    assert len({trained.history["loss/train"][-1] for trained in found}) == 6

@@ -1,13 +1,13 @@
 # Many trainings on every device: one compiled program per optimizer.
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import PRNGKeyArray, Shaped
+from jaxtyping import Float, PRNGKeyArray, Shaped
 
 from optax_lab.runs import training
 from optax_lab.studies import spreading
@@ -26,11 +26,12 @@ class Trained(NamedTuple):
 
 def trainings(
     problem: training.Problem,
-    optimizer: optax.GradientTransformation,
+    optimizer: optax.GradientTransformation | Callable,
     data: training.Data,
     keys: Shaped[PRNGKeyArray, " runs"],
     *,
     epochs: int,
+    hypers: Mapping[str, Float[np.ndarray, " runs"]] | None = None,
     on_block: Callable[[list[int], int], None] | None = None,
     evaluate_at: Callable = training.at_params,
 ) -> Iterator[Trained]:
@@ -44,10 +45,12 @@ def trainings(
 
     Args:
       problem: the network, its loss and its metrics.
-      optimizer: any Optax transformation.
+      optimizer: any Optax transformation; with `hypers`, what makes one from them.
       data: what is trained on, and what is measured when.
       keys: a typed key for each run.
       epochs: how often the training set is gone through.
+      hypers: the hyperparameters of each run, by the argument that takes them. They are
+        traced, so that all runs share one program.
       on_block: (indices of the runs of a chunk, epochs done), after every block.
       evaluate_at: as in `training.advance`.
 
@@ -63,10 +66,18 @@ def trainings(
 
     size = training.block_length(epochs)
     settings = {"epochs": size, "evaluate_at": evaluate_at}
-    begin = over_runs(lambda key, data: training.start(problem, optimizer, key))
-    advance = over_runs(
-        lambda run, data: training.advance(problem, optimizer, run, data, **settings)
-    )
+    make: Any = (lambda: optimizer) if hypers is None else optimizer
+
+    @over_runs
+    def begin(key_and_hyper, data):
+        key, hyper = key_and_hyper
+        return training.start(problem, make(**hyper), key)
+
+    @over_runs
+    def advance(run_and_hyper, data):
+        run, hyper = run_and_hyper
+        return training.advance(problem, make(**hyper), run, data, **settings)
+
     finish = over_runs(
         lambda run, data: training.finish(problem, run, data, evaluate_at)
     )
@@ -75,9 +86,10 @@ def trainings(
     for first in range(0, len(keys), chunk):
         indices = list(range(first, min(first + chunk, len(keys))))
         places = np.minimum(np.arange(first, first + chunk), len(keys) - 1)
-        run, blocks = begin(keys[places], data), []
+        hyper = {name: jnp.asarray(v)[places] for name, v in (hypers or {}).items()}
+        run, blocks = begin((keys[places], hyper), data), []
         for done in range(size, epochs + 1, size):
-            run, history = jax.block_until_ready(advance(run, data))
+            run, history = jax.block_until_ready(advance((run, hyper), data))
             blocks.append(jax.device_get(history))
             if on_block is not None:
                 on_block(indices, done)
