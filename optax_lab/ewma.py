@@ -41,7 +41,8 @@ def init(like: PyTree, *, start: ArrayLike = 0.0, dtype: Any = None) -> Ewma:
     word and has weight 1, so that it is never debiased.
 
     Args:
-      like: a tree of arrays, or of anything with a shape and a dtype; None stays None.
+      like: a tree of arrays or numbers, or of anything with a shape and a dtype; None
+        stays None.
       start: a₀, the same number for every element.
       dtype: what every leaf is stored in: a dtype (complex leaves stay complex), a
         function from the leaf's dtype to one, or None for the leaf's own.
@@ -194,10 +195,11 @@ def check_decay(name: str, decay: Any) -> None:
 
 
 def _stored_dtype(leaf: Any, dtype: Any) -> Any:
+    own = jnp.result_type(leaf)  # what JAX makes of it: a Python float has no dtype
     if inspect.isfunction(dtype):
-        return dtype(leaf.dtype)
-    if dtype is None or jnp.issubdtype(leaf.dtype, jnp.complexfloating):
-        return leaf.dtype
+        return dtype(own)
+    if dtype is None or jnp.issubdtype(own, jnp.complexfloating):
+        return own
     return dtype
 
 

@@ -349,6 +349,17 @@ def test_every_fresh_state_may_be_donated_to_a_step(name):
         assert all(np.all(np.isfinite(u)) for u in jax.tree.leaves(updates))
 
 
+@every
+def test_numbers_and_numpys_arrays_are_parameters_too(name):
+    with jax.enable_x64(False):  # NumPy's own dtype is not one of JAX's
+        params = {"w": np.ones((2, 3)), "b": 0.5, "v": np.ones(2, np.float32)}
+        grads = jax.tree.map(jnp.asarray, params)
+        optimizer = subject.build(MAKERS[name])
+        found = subject.update(optimizer, grads, optimizer.init(params), params)
+        wanted = subject.update(optimizer, grads, optimizer.init(grads), grads)
+        jax.tree.map(np.testing.assert_array_equal, found, wanted)
+
+
 @pytest.mark.parametrize("name", ["sgd", "momentum", "rmsprop", "adam", "adabelief"])
 def test_without_params_a_gradient_that_is_none_stays_none(name):
     optimizer = table.OPTIMIZERS[name].make(0.1)

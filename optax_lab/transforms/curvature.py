@@ -48,6 +48,7 @@ def hutchinson_estimator_diag_hessian(
                 "the Hessian's diagonal needs obj_fn, the objective of params: "
                 "update(grads, state, params, obj_fn=...)"
             )
+        params = jax.tree.map(jnp.asarray, params)
         key, used = jax.random.split(state.key)
         draw = jax.random.rademacher
         signs: Any = optax.tree.random_like(used, params, draw, jnp.float32)

@@ -186,8 +186,8 @@ def _divided(x: Array, factors: list[Array]) -> Array:
 
 def _filled(params, shapes):
     """Puts one number where nothing is kept: a None would break `tree.map_params`."""
-    fill = lambda p, s: jax.ShapeDtypeStruct((1,), p.dtype) if s is None else s
-    return jax.tree.map(fill, params, shapes)
+    one = lambda p: jax.ShapeDtypeStruct((1,), jnp.result_type(p))
+    return jax.tree.map(lambda p, s: one(p) if s is None else s, params, shapes)
 
 
 def _mean(x: Array, axis: int, keepdims: bool = False) -> Array:

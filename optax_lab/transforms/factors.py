@@ -23,9 +23,9 @@ def templates(params: PyTree, shapes: Shapes) -> PyTree:
     """Returns for each leaf the shape and dtype of its flat array of factors."""
 
     def template(p):
-        size = sum(math.prod(s) for s in shapes(p.shape or (1,)))
+        size = sum(math.prod(s) for s in shapes(jnp.shape(p) or (1,)))
         with jax.numpy_dtype_promotion("standard"):
-            dtype = jnp.promote_types(p.dtype, jnp.float32)
+            dtype = jnp.promote_types(jnp.result_type(p), jnp.float32)
         return jax.ShapeDtypeStruct((size,), dtype)
 
     return jax.tree.map(template, params)

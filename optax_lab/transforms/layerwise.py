@@ -90,7 +90,9 @@ def scale_by_novograd(
 
     def init_fn(params):
         mu = ewma.init(params, dtype=mu_dtype).average
-        norms = jax.tree.map(lambda p: jax.ShapeDtypeStruct((), p.dtype), params)
+        norms = jax.tree.map(
+            lambda p: jax.ShapeDtypeStruct((), jnp.result_type(p)), params
+        )
         nu = ewma.init(norms, dtype=numerics.statistic_dtype(nu_dtype))
         return ScaleByNovogradState(jnp.zeros([], jnp.int32), mu, nu)
 

@@ -160,7 +160,8 @@ def dimension_numbers(spec: DimensionNumbers, tree: PyTree) -> PyTree:
 
 def of_matrices(tree: PyTree) -> PyTree:
     """Returns the axes of leaves with two of them, and None for all others."""
-    return jax.tree.map(lambda x: MuonDimensionNumbers() if x.ndim == 2 else None, tree)
+    matrix = MuonDimensionNumbers()
+    return jax.tree.map(lambda x: matrix if jnp.ndim(x) == 2 else None, tree)
 
 
 def _each_matrix(f: Callable, updates: PyTree, tree: PyTree, axes: PyTree) -> PyTree:

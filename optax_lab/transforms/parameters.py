@@ -198,7 +198,8 @@ def start(params: PyTree, decay: Any = 0.0, dtype: Any = None) -> ewma.Ewma:
 def moved(params: PyTree, updates: PyTree) -> PyTree:
     """Returns the parameters after the updates; those with a None stay as they are."""
     add = lambda p, u: p if u is None else precision.saturate(p + u)
-    return precision.store(precision.each(add, params, updates), params)
+    like = jax.tree.map(jnp.asarray, params)
+    return precision.store(precision.each(add, params, updates), like)
 
 
 def instances(state: PyTree, kinds: type | tuple[type, ...]) -> list[Any]:

@@ -28,7 +28,7 @@ def partition(
 
     def init_fn(params):
         names = labels(params)
-        other = lambda p: jnp.zeros((1,), p.dtype)
+        other = lambda p: jnp.zeros((1,), jnp.result_type(p))
         own = {n: _own(n, params, names, other) for n in transforms}
         return PartitionState({n: transforms[n].init(own[n]) for n in transforms})
 
