@@ -1,5 +1,6 @@
 # An optimizer for each line of the contract that does not keep it, and the case.
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -53,6 +54,14 @@ def takes_floats_only(learning_rate=0.1, decay=0.9):
     if not isinstance(decay, float):
         raise TypeError("decay is a float")
     return gradient_descent(learning_rate * (1 - decay))
+
+
+def calls_its_eps_epsilon(learning_rate=0.1, eps=1e-8):
+    if eps < 0:
+        raise ValueError("epsilon must be at least 0")
+    if not math.isfinite(learning_rate):
+        raise ValueError("learning_rate must be finite")
+    return gradient_descent(learning_rate * (1 + eps))
 
 
 def reads_its_decay(learning_rate=0.1, decay=0.9):

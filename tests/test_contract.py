@@ -13,7 +13,7 @@ import pytest
 from flax import nnx
 
 import optax_lab
-from optax_lab import contract
+from optax_lab import contract, transforms
 from optax_lab.contract import subject
 from optax_lab.contract.lines import Line, Result
 from optax_lab.optimizers import table
@@ -189,6 +189,11 @@ BROKEN = [
         "decay traced: ConcretizationTypeError",
     ),
     ("bad_numbers_are_refused", optax.adam, "learning_rate=nan: is taken"),
+    (
+        "bad_numbers_are_refused",
+        broken.calls_its_eps_epsilon,
+        "eps=-1e-08: the ValueError does not name it: epsilon must be",
+    ),
     ("works_in_chain", broken.remembers_elsewhere, "update['b'] is"),
     ("works_in_masked", broken.remembers_elsewhere, "update['w'] is"),
     ("works_in_partition", broken.remembers_elsewhere, "update['w'] is"),
@@ -316,6 +321,12 @@ def test_the_objective_that_is_handed_on_has_the_gradients_that_are():
         if dtype == "float32":
             curvature = jax.jit(jax.hessian(given["obj_fn"]))(params)["b"]["b"]
             assert curvature == 1
+
+
+def test_a_beta_that_is_1_by_default_is_no_decay():
+    rule = transforms.scale_by_lion  # its smooth_beta is a steepness
+    line = LINES["bad_numbers_are_refused"]
+    assert contract.judge(line, with_(rule, mode="smooth")).verdict == "kept"
 
 
 def test_numbers_that_are_tried_are_those_that_are_accepted():

@@ -215,7 +215,7 @@ def test_a_tensor_moves_by_its_own_size_but_by_the_least_at_least():
     ("kwargs", "message"),
     [
         ({"decay_rate": -0.8}, "decay_rate must be finite.*got -0.8"),
-        ({"eps": -1e-30}, "eps.* must be finite.*got -1e-30"),
+        ({"eps": -1e-30}, "^eps must be finite.*got -1e-30"),
         ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), got 1.0"),
         ({"weight_decay_rate": -0.1}, "weight_decay_rate must be finite.*got -0.1"),
         ({"clipping_threshold": 0.0}, "clipping_threshold must be.*above 0, got 0.0"),

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import optax_lab
-from optax_lab import ewma
+from optax_lab import ewma, transforms
 from optax_lab.optimizers import table
 from optax_lab.transforms import numerics
 from tests import oracles
@@ -139,6 +139,8 @@ def test_denominators_are_the_formulas_they_name():
         (lambda: optax_lab.adamw(0.1, weight_decay=-1.0), "weight_decay must be"),
         (lambda: optax_lab.adam(0.1, nu_dtype="float16"), "nu_dtype must be.*float16"),
         (lambda: optax_lab.sgd(0.1, momentum=-1.0), "momentum must be.*got -1.0"),
+        (lambda: transforms.trace(-1.0), "decay must be.*got -1.0"),
+        (lambda: transforms.clip_by_block_rms(-1.0), "^threshold must be.*got -1.0"),
     ],
 )
 def test_a_number_no_optimizer_can_have_is_refused_by_name(make, message):

@@ -77,6 +77,8 @@ def adafactor(
     """
     ewma.check_decay("momentum", momentum)
     numerics.check_at_least_0("weight_decay_rate", weight_decay_rate)
+    numerics.check_at_least_0("eps", eps)
+    numerics.check_above_0("clipping_threshold", clipping_threshold)
     rule = rules.scale_by_factored_rms(
         factored,
         decay_rate,

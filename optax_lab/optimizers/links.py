@@ -20,4 +20,5 @@ def heavy_ball(
     """Returns the heavy ball, or a link that does nothing where `decay` is None."""
     if decay is None:
         return optax.identity()
+    numerics.check_at_least_0("momentum", decay)
     return momentum.trace(decay, nesterov, accumulator_dtype, rounding=rounding)

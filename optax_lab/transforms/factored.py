@@ -109,7 +109,7 @@ def clip_by_block_rms(threshold: ArrayLike) -> optax.GradientTransformation:
 
     Source: Shazeer & Stern 2018, arXiv:1804.04235, section 6.
     """
-    numerics.check_above_0("clipping_threshold", threshold)
+    numerics.check_above_0("threshold", threshold)
     clip = lambda u: u / jnp.maximum(_rms(u) / threshold, 1)
     clips = lambda tree: numerics.like(precision.each(clip, tree), tree)
     return optax.stateless(lambda updates, params: clips(updates))

@@ -41,7 +41,7 @@ def trace(
     Sources: Polyak 1964, doi:10.1016/0041-5553(64)90137-5; Sutskever et al. 2013,
     "On the importance of initialization and momentum in deep learning".
     """
-    numerics.check_at_least_0("momentum", decay)
+    numerics.check_at_least_0("decay", decay)
     numerics.check_rounding(rounding)
     counts = (
         rounding == "stochastic"
