@@ -145,7 +145,9 @@ def animate(
     here: scene.Scene, paths: Paths, path: Path, on_frame: Callable[[int, int], None]
 ) -> None:
     """Writes an animation of the paths."""
-    figures.animate(here.surface, paths, path, on_frame=on_frame)
+    figures.animate(
+        here.surface, paths, path, record_every=here.every, on_frame=on_frame
+    )
 
 
 def file_name(kind: str, optimizer: str = "") -> str:

@@ -84,18 +84,22 @@ def animate(
 
 
 class _Gif(animation.PillowWriter):
-    """Writes all frames in the last one's colors, so that a file holds but changes."""
+    """Writes all frames in the last one's colours, so that a file holds but changes."""
 
     def finish(self) -> None:
         if not self._frames:  # something failed before the first, and is being raised
             return
-        # Median cut would make white a grey.
-        colors = self._frames[-1].quantize(method=Image.Quantize.MAXCOVERAGE)
+        first, last = self._frames[0], self._frames[-1]
+        colors = last.quantize()
         plain = Image.Dither.NONE
-        self._frames = [
-            frame.quantize(palette=colors, dither=plain) for frame in self._frames
-        ]
-        self._frames[0].info["comment"] = self.metadata["comment"]
+        frames = [f.quantize(palette=colors, dither=plain) for f in self._frames]
+        palette: Any = frames[0].getpalette()
+        ground: Any = frames[0].getpixel((0, 0))
+        palette[3 * ground : 3 * ground + 3] = first.getpixel((0, 0))  # not nearly
+        for frame in frames:
+            frame.putpalette(palette)
+        frames[0].info["comment"] = self.metadata["comment"]
+        self._frames = frames
         super().finish()
 
 
@@ -124,7 +128,7 @@ def _whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
 def _clock(last: int, frames: int) -> np.ndarray:
     """Returns the step, with its fraction, that every frame shows."""
     if frames == 1:
-        return np.array([last])
+        return np.array([float(last)])
     if last <= _MANY:
         return np.linspace(0, last, frames)
     return np.geomspace(1, last + 1, frames) - 1  # both ends of which are exact
@@ -145,7 +149,9 @@ def _draw(
     axes = figure.subplots()
     surfaces.draw_contours(axes, surface, surfaces.grid_of(surface))
     axes.set(xlabel="x", ylabel="y")
-    walkers = [_walker(axes, path, every) for path in drawn.values()]
+    walkers = [
+        _walker(axes, path, every) for path in drawn.values() if len(path.points)
+    ]
     shown = [path._replace(text=label, diverged=False) for label, path in drawn.items()]
     lost = any(path.diverged for path in drawn.values())
     signs = surfaces.sign_handles(surface, lost)

@@ -1,4 +1,4 @@
-# How long, or how well, over two hyperparameters; what never arrives is no color.
+# How long, or how well, over two hyperparameters; what never arrives is no colour.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -24,6 +24,10 @@ _DECAYS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 _FEW_DECAYS = (0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
 
 
+_HUGE = 1e100  # what is larger is as good as diverged
+_DEEP = 1e-16  # of the largest value: what is smaller has the same colour
+
+
 class _Map(NamedTuple):
     """Holds what is drawn, with the edges of the cells."""
 
@@ -46,12 +50,12 @@ def heat_map(
     points: Mapping[str, tuple[float | int, float | int]] | None = None,
     title: str | None = None,
 ) -> mpl_figure.Figure:
-    """Draws what came of every pair of two hyperparameters as the color of a cell.
+    """Draws what came of every pair of two hyperparameters as the colour of a cell.
 
     x has a logarithmic axis. Decays, y in [0, 1), stand at −log₁₀(1 − y), where 0.9,
     0.99 and 0.999 are equally far apart; any other y has a logarithmic axis if it is
-    positive and spans more than a decade, else a linear one. Colors are logarithmic too
-    where all values are positive. The best cell, of the lowest value, has a star.
+    positive and spans more than a decade, else a linear one. Colours are logarithmic
+    too where all values are positive. The best cell, of the lowest value, has a star.
 
     Args:
       values: What came out, (x, y): `inf` where a target was never reached, nan where
@@ -66,7 +70,11 @@ def heat_map(
     Raises:
       ValueError: If shapes do not fit, or x or y is not in rising order.
     """
-    drawn = _map_of(*(np.asarray(given, float) for given in (values, x, y)))
+    numbers = np.asarray(values, float)
+    lost = np.isfinite(numbers) & (np.abs(numbers) > _HUGE)
+    drawn = _map_of(
+        np.where(lost, np.nan, numbers), np.asarray(x, float), np.asarray(y, float)
+    )
     with style.new_figure(7.0, 4.4) as figure:
         axes = figure.subplots()
         _scale(axes, drawn)
@@ -188,7 +196,9 @@ def _norm(found: np.ma.MaskedArray) -> colors.Normalize:
     if not found.count():
         return colors.Normalize(0, 1)
     low, high = float(found.min()), float(found.max())
-    return (colors.LogNorm if low > 0 else colors.Normalize)(low, high)
+    if low <= 0:
+        return colors.Normalize(low, high)
+    return colors.LogNorm(max(low, _DEEP * high), high)
 
 
 def _draw_best(axes: mpl_axes.Axes, drawn: _Map, labels: tuple) -> list[lines.Line2D]:
@@ -259,7 +269,7 @@ def _alt_text(drawn: _Map, labels: tuple, theory: list[str], title: str | None) 
     told = ", ".join(f"{n} {name}" for name, n in counts.items())
     return (
         (f"{title}. " if title else "")
-        + f"{labels[2]} as colors over {labels[0]} from {x[0]:g} to {x[-1]:g} and "
+        + f"{labels[2]} as colours over {labels[0]} from {x[0]:g} to {x[-1]:g} and "
         f"{labels[1]} from {y[0]:g} to {y[-1]:g}. Of {values.size} cells: {told}. "
         + _best(drawn, labels)
         + (f". With {', '.join(theory)}." if theory else ".")

@@ -37,31 +37,48 @@ def multiples(
         raise ValueError("panels is empty, but must hold a panel to draw")
     labels = list(dict.fromkeys(label for runs in panels.values() for label in runs))
     drawn = {name: _paths(surface, labels, runs) for name, runs in panels.items()}
-    columns = _columns(len(panels))
+    told = {name: _outcomes(runs, drawn[name]) for name, runs in panels.items()}
+    longest = max((len(line) for lines in told.values() for line in lines), default=0)
+    columns = _columns(len(panels), longest)
     width = 8.0 if columns > 1 else 5.0
     across, rows = width / columns, -(-len(panels) // columns)
-    headings = [_heading(name, panels[name], drawn[name], across) for name in drawn]
-    above = max(len(heading.splitlines()) for heading in headings)
-    with style.new_figure(width, rows * (across + 0.22 * above) + 0.7) as figure:
+    names = [
+        "\n".join([textwrap.fill(name, _letters(across)), *lines])
+        for name, lines in told.items()
+    ]
+    heading = title or f"{surface.name}: {surface.formula}"
+    heading = textwrap.fill(heading, int(6.5 * width))
+    with style.new_figure(width, _height(rows, across, heading, names)) as figure:
         places = figure.add_gridspec(rows, columns)
         grid = surfaces.grid_of(surface)
-        for i, (name, heading) in enumerate(zip(drawn, headings, strict=True)):
+        for i, (name, text) in enumerate(zip(drawn, names, strict=True)):
             axes = figure.add_subplot(places[divmod(i, columns)])
             surfaces.draw_contours(axes, surface, grid, size=_SIZES[columns])
             for path in drawn[name].values():
                 surfaces.draw_path(axes, path, size=_SIZES[columns])
-            axes.set_title(heading, fontsize=13)
+            axes.set_title(text, fontsize=13)
             _label_outside(axes, i, columns, len(panels))
-        heading = title or f"{surface.name}: {surface.formula}"
-        figure.suptitle(textwrap.fill(heading, int(6.5 * width)))
+        figure.suptitle(heading)
         style.legend_below(figure, _handles(surface, labels, drawn))
         figure.set_label(_alt_text(surface, panels, drawn))
     return figure
 
 
-def _columns(n: int) -> int:
+def _columns(n: int, longest: int) -> int:
     """Chooses how many panels stand side by side, so that few places stay empty."""
-    return {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}.get(n, 4)
+    columns = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}.get(n, 4)
+    return min(columns, 3) if longest > _letters(8.0 / columns) else columns
+
+
+def _letters(width: float) -> int:
+    """Returns how many letters of a panel's title have room in so many inches."""
+    return int(9 * width)
+
+
+def _height(rows: int, across: float, heading: str, names: list[str]) -> float:
+    """Returns a figure's height in inches, with room for all lines of its titles."""
+    lines = max(len(name.splitlines()) for name in names)
+    return rows * (across + 0.22 * lines) + 0.3 * len(heading.splitlines()) + 0.45
 
 
 def _paths(surface: Any, labels: list[str], runs: Runs) -> dict[str, paths.Path]:
@@ -84,16 +101,12 @@ def _label_outside(axes: Any, i: int, columns: int, n: int) -> None:
     axes.tick_params(labelbottom=lowest, labelleft=left)
 
 
-def _heading(
-    name: str, runs: Runs, drawn: Mapping[str, paths.Path], across: float
-) -> str:
-    """Says what a panel shows, and below how its paths ended, if they are few."""
-    told = [textwrap.fill(name, int(9 * across))]
-    if len(runs) <= _TOLD:
-        for label, run in runs.items():
-            sign = f"{_SIGNS[drawn[label].mark.marker]} " * (len(runs) > 1)
-            told.append(sign + _outcome(run))
-    return "\n".join(told)
+def _outcomes(runs: Runs, drawn: Mapping[str, paths.Path]) -> list[str]:
+    """Says how the paths of a panel ended, if they are few."""
+    if len(runs) > _TOLD:
+        return []
+    sign = lambda label: f"{_SIGNS[drawn[label].mark.marker]} " * (len(runs) > 1)
+    return [sign(label) + _outcome(run) for label, run in runs.items()]
 
 
 def _outcome(run: descent.Trajectory) -> str:
