@@ -1,12 +1,12 @@
 # Where to compute: settled before JAX starts, because afterwards it is too late.
 import contextlib
-import hashlib
 import os
-import platform
 from pathlib import Path
 
 import jax
 import platformdirs
+
+from optax_lab.studies import machine
 
 
 def start(device: str, *, spread: bool = False) -> str:
@@ -55,19 +55,10 @@ def _keep_programs() -> None:
     A program is compiled for this processor's instructions, which JAX leaves out of
     its key: on a home folder that several machines share, each kind has its own place.
     """
-    folder = cache() / f"programs-{_processor()}"
+    folder = cache() / f"programs-{machine.processor()}"
     if jax.config.jax_compilation_cache_dir is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
             return  # a cache saves time; nothing depends on it
         jax.config.update("jax_compilation_cache_dir", str(folder))
-
-
-def _processor() -> str:
-    """Names what this processor can do, in eight characters."""
-    text = f"{platform.machine()} {platform.processor()}"
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        text += next((line for line in lines if line.startswith("flags")), "")
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,266 @@
+# A plan, carried out: what is missing is trained, and what has ended is in the ledger.
+
+import contextlib
+import functools
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from optax_lab.runs import training
+from optax_lab.studies import execute, ledger, machine, plan, schedules, spaces
+from optax_lab.studies.ledger import Record
+from optax_lab.studies.plan import Contender, Planned, Tier
+
+
+class Task(NamedTuple):
+    """What a study trains: two sets of data, one to choose by and one to report.
+
+    Attributes:
+      problem: the network, its loss and its metrics.
+      tuning: measures what hyperparameters are chosen by; no test data are in it.
+      reporting: measures the test data too, once, at the end.
+      choose_by: the tag that chooses, such as "accuracy/validation".
+      highest: whether it chooses the highest value, or the lowest one.
+      facts: what else decides a result: the problem's name, hashes of its data.
+    """
+
+    problem: training.Problem
+    tuning: training.Data
+    reporting: training.Data
+    choose_by: str
+    highest: bool
+    facts: Mapping[str, Any]
+
+
+class Study(NamedTuple):
+    """Holds what a study found.
+
+    Attributes:
+      tier: what was spent on each.
+      records: every run.
+      chosen: by optimizer, the number of the point that was chosen. An optimizer none
+        of whose runs ended well is not there.
+    """
+
+    tier: Tier
+    records: list[Record]
+    chosen: dict[str, int]
+
+    def of(
+        self, optimizer: str, role: str, schedule: str | None = None
+    ) -> list[Record]:
+        """Returns the runs of an optimizer that were for something, in order."""
+        found = [
+            record
+            for record in self.records
+            if (record.optimizer, record.role) == (optimizer, role)
+            and schedule in (None, record.schedule)
+        ]
+        return sorted(found, key=lambda record: (record.point, record.seed))
+
+
+def conduct(
+    contenders: Sequence[Contender],
+    task: Task,
+    tier: Tier,
+    *,
+    path: str | os.PathLike | None = None,
+    evaluate_at: Callable = training.at_params,
+    on_plan: Callable[[int], None] = lambda runs: None,
+    on_run: Callable[[Record], None] = lambda record: None,
+) -> Study:
+    """Searches for every contender in the same way, and reports what was chosen.
+
+    What has ended is in the file at once. Called again with the same file, only what
+    is missing is run, and more optimizers, points or seeds add to it. An optimizer that
+    fails is recorded with its error, and the others go on.
+
+    Args:
+      contenders: who takes part.
+      task: what is trained, and what chooses.
+      tier: what is spent on each.
+      path: the study's file; one that is thrown away when None.
+      evaluate_at: as in `training.advance`.
+      on_plan: told how many runs are about to be run, before the search and before
+        the report.
+      on_run: told every run that has ended.
+
+    Raises:
+      ValueError: if the plan cannot be run, or the file holds another study.
+    """
+    plan.check(tier, contenders)
+    facts = {**task.facts, **machine.facts(), "epochs": tier.epochs}
+    searched = {c.name: plan.search(c, tier, facts) for c in contenders}
+    told = _told(contenders, tier, facts)
+    with _file(path) as place, ledger.opened(place, told) as book:
+        crew = _Crew(book, task, tier, evaluate_at, on_run)
+        on_plan(len(_missing(book, _all(searched))))
+        for contender in contenders:
+            crew.run(contender, searched[contender.name], task.tuning)
+        chosen = choose(book.records(), searched, task)
+        reported = {
+            c.name: plan.report(c, tier, facts, *chosen[c.name])
+            for c in contenders
+            if c.name in chosen
+        }
+        on_plan(len(_missing(book, _all(reported))))
+        for contender in contenders:
+            crew.run(contender, reported.get(contender.name, []), task.reporting)
+        points = {name: point for name, (point, _) in chosen.items()}
+        return Study(tier, _of(book, searched, reported), points)
+
+
+def choose(
+    records: Sequence[Record], searched: Mapping[str, Sequence[Planned]], task: Task
+) -> dict[str, tuple[int, dict[str, float]]]:
+    """Chooses each optimizer's best point: its number and its hyperparameters.
+
+    Points are judged by the mean over tuning seeds of the last value of
+    `task.choose_by`. A point of which a run diverged or failed is not chosen, and an
+    optimizer without any other point is left out.
+    """
+    by_key = {record.key: record for record in records}
+    chosen = {}
+    for name, runs in searched.items():
+        tried = [run for run in runs if run.role == "tune"]
+        values: dict[int, list[float]] = {}
+        for run in tried:
+            values.setdefault(run.point, []).append(_judged(by_key.get(run.key), task))
+        means = {point: float(np.mean(each)) for point, each in values.items()}
+        best = max(means, key=lambda point: (means[point], -point))
+        if np.isfinite(means[best]):
+            hypers = next(run.hypers for run in tried if run.point == best)
+            chosen[name] = (best, hypers)
+    return chosen
+
+
+def _judged(record: Record | None, task: Task) -> float:
+    """Returns what a run is worth: higher is better, −inf where it did not end well."""
+    if record is None or record.status != "ok":
+        return -np.inf
+    value = float(record.curves[task.choose_by][-1])
+    return value if task.highest else -value
+
+
+class _Crew(NamedTuple):
+    """Runs what is missing and writes it down."""
+
+    book: ledger.Ledger
+    task: Task
+    tier: Tier
+    evaluate_at: Callable
+    on_run: Callable[[Record], None]
+
+    def run(
+        self, contender: Contender, runs: Sequence[Planned], data: training.Data
+    ) -> None:
+        """Trains a contender's missing runs, those of one program at a time."""
+        groups: dict[tuple, list[Planned]] = {}
+        for run in _missing(self.book, runs):
+            groups.setdefault((run.schedule, *run.hypers), []).append(run)
+        for (schedule, *_), group in groups.items():
+            make = functools.partial(self.make, contender, schedule, data)
+            left = {run.key: run for run in group}
+            try:
+                for record in self._trained(make, group, data):
+                    del left[record.key]
+                    self._write(record)
+            except Exception as error:  # whatever an optimizer of one's own raises
+                for run in left.values():
+                    self._write(_failed(run, error))
+
+    def make(
+        self, contender: Contender, schedule: str, data: training.Data, **hypers: Any
+    ) -> Any:
+        """Makes a contender's optimizer, with the schedule for a learning rate."""
+        batches = -(-len(data.train[1]) // self.task.problem.batch_size)
+        steps = batches * self.tier.epochs
+        rate = schedules.schedule(schedule, hypers.pop(spaces.RATE), steps)
+        return contender.make(**{spaces.RATE: rate}, **hypers)
+
+    def _trained(
+        self, make: Callable, group: Sequence[Planned], data: training.Data
+    ) -> Iterator[Record]:
+        seeds = np.array([run.seed for run in group], np.uint32)
+        keys = jax.vmap(jax.random.key)(seeds)
+        columns = {
+            name: np.array([run.hypers[name] for run in group], np.float32)
+            for name in group[0].hypers
+        }
+        chunk: list[int] = []  # of the runs that are trained together
+        began = time.perf_counter()
+        for trained in execute.trainings(
+            self.task.problem,
+            make,
+            data,
+            keys,
+            epochs=self.tier.epochs,
+            hypers=columns,
+            on_block=lambda indices, done: chunk.__setitem__(slice(None), indices),
+            evaluate_at=self.evaluate_at,
+        ):
+            seconds = (time.perf_counter() - began) / len(chunk)
+            yield _record(group[trained.index], trained, seconds)
+            if trained.index == chunk[-1]:
+                began = time.perf_counter()
+
+    def _write(self, record: Record) -> None:
+        self.book.write([record])
+        self.on_run(record)
+
+
+def _record(run: Planned, trained: execute.Trained, seconds: float) -> Record:
+    values = (*trained.final.values(), *trained.history.values())
+    ok = all(np.isfinite(value).all() for value in values)
+    curves = {tag: np.asarray(v, np.float32) for tag, v in trained.history.items()}
+    status = "ok" if ok else "diverged"
+    return _row(run, status, "", seconds, dict(trained.final), curves)
+
+
+def _failed(run: Planned, error: Exception) -> Record:
+    told = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+    return _row(run, "failed", told, 0.0, {}, {})
+
+
+def _row(run: Planned, status: str, error: str, seconds: float, *measured) -> Record:
+    place = (run.key, run.optimizer, run.role, run.point, run.schedule, run.seed)
+    return Record(*place, run.hypers, status, error, seconds, *measured)
+
+
+def _missing(book: ledger.Ledger, runs: Sequence[Planned]) -> list[Planned]:
+    """Leaves out what has ended; what failed is tried again."""
+    done = book.keys("ok", "diverged")
+    return [run for run in runs if run.key not in done]
+
+
+def _all(planned: Mapping[str, Sequence[Planned]]) -> list[Planned]:
+    return [run for runs in planned.values() for run in runs]
+
+
+def _of(book: ledger.Ledger, *planned: Mapping[str, Sequence[Planned]]) -> list[Record]:
+    """Reads the runs of this plan; the file may hold more."""
+    keys = {run.key for by_name in planned for run in _all(by_name)}
+    return [record for record in book.records() if record.key in keys]
+
+
+def _told(
+    contenders: Sequence[Contender], tier: Tier, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    spaces_ = {c.name: {k: list(v) for k, v in c.space.items()} for c in contenders}
+    return {"facts": dict(facts), "tier": tier._asdict(), "spaces": spaces_}
+
+
+@contextlib.contextmanager
+def _file(path: str | os.PathLike | None) -> Iterator[Path]:
+    """Returns a study's path, or one in a folder that is removed afterwards."""
+    if path is not None:
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "study.db"

@@ -1,0 +1,231 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import optax_lab
+from optax_lab.runs import training
+from optax_lab.studies import ledger, plan, study
+from optax_lab.studies.plan import Contender, Tier
+from tests.tiny import PROBLEM, data
+
+ROOT = Path(__file__).parents[1]
+TIER = Tier(4, 2, 3, 2)
+TASK = study.Task(
+    PROBLEM,
+    training.Data(data(), {"validation": data(30, seed=1)}),
+    training.Data(data(), {"validation": data(30, seed=1)}, {"test": data(40, seed=2)}),
+    choose_by="loss/validation",
+    highest=False,
+    facts={"problem": "tiny"},
+)
+
+
+@pytest.fixture(autouse=True)
+def _optax_promotes():
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+def contender(name="sgd", make=optax_lab.sgd, low=1e-3, high=1.0, **space):
+    space = {"learning_rate": (low, high), **space}
+    return Contender(name, make, space, {"learning_rate": 0.05})
+
+
+ONE = [contender()]
+EVERYONE = (contender(), contender("adam", optax_lab.adam, b1=(0.5, 0.99)))
+
+
+def without_seconds(records):
+    return [
+        (
+            r._replace(run_seconds=0, curves={}),
+            {t: v.tolist() for t, v in r.curves.items()},
+        )
+        for r in records
+    ]
+
+
+def conducted(contenders=EVERYONE, tier=TIER, **settings):
+    return study.conduct(contenders, TASK, tier, **settings)
+
+
+def test_everyone_is_searched_and_the_best_point_reported():
+    seen, planned = [], []
+    found = conducted(on_run=seen.append, on_plan=planned.append)
+    assert planned == [2 * (4 * 2 + 2), 2 * 3]
+    assert len(seen) == len(found.records) == sum(planned)
+    for name in ("sgd", "adam"):
+        tuned = found.of(name, "tune")
+        means = {
+            k: np.mean([r.curves["loss/validation"][-1] for r in tuned if r.point == k])
+            for k in range(4)
+        }
+        assert found.chosen[name] == min(means, key=means.get)
+        reported = found.of(name, "report")
+        assert {r.point for r in reported} == {found.chosen[name]}
+        assert [r.seed for r in reported] == [100, 101, 102]
+        assert all("loss/test" in r.finals for r in reported)
+        assert not any("loss/test" in r.finals for r in tuned)
+        assert all(r.run_seconds > 0 for r in tuned)
+
+
+def test_a_run_is_the_single_training_with_its_hyperparameters():
+    found = conducted(ONE)
+    record = found.of("sgd", "tune")[3]
+    optimizer = optax_lab.sgd(np.float32(record.hypers["learning_rate"]))
+    key = jax.random.key(record.seed)
+    alone = training.train(PROBLEM, optimizer, TASK.tuning, key, epochs=2)
+    for tag, values in record.curves.items():
+        np.testing.assert_allclose(values, alone.history[tag], rtol=1e-5)
+
+
+def test_what_has_ended_is_not_run_again_and_the_study_is_the_same(tmp_path):
+    path, again = tmp_path / "study.db", []
+    first = conducted(ONE, path=path)
+    second = conducted(ONE, path=path, on_run=again.append)
+    assert again == []
+    assert without_seconds(first.records) == without_seconds(second.records)
+
+
+def test_more_seeds_and_optimizers_run_only_what_is_new(tmp_path):
+    path, new = tmp_path / "study.db", []
+    conducted(ONE, path=path)
+    grown = conducted(
+        EVERYONE, TIER._replace(reporting_seeds=5), path=path, on_run=new.append
+    )
+    names = [(r.optimizer, r.role) for r in new]
+    assert names.count(("sgd", "tune")) == 0
+    assert names.count(("sgd", "report")) == 2
+    assert names.count(("adam", "report")) == 5
+    assert len(grown.of("sgd", "report")) == 5
+
+
+def test_an_interrupted_study_goes_on_where_it_was(tmp_path):
+    path, seen = tmp_path / "study.db", []
+
+    def interrupt(record):
+        seen.append(record.key)
+        if len(seen) == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        conducted(ONE, path=path, on_run=interrupt)
+    rest = []
+    found = conducted(ONE, path=path, on_run=lambda r: rest.append(r.key))
+    assert not set(seen) & set(rest)
+    assert len(seen) + len(rest) == len(found.records)
+    assert without_seconds(found.records) == without_seconds(conducted(ONE).records)
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, ".")
+from tests import test_study
+told = lambda r: print(r.key, flush=True)
+test_study.conducted(test_study.ONE, path=sys.argv[1], on_run=told)
+"""
+
+
+def test_a_killed_study_goes_on_where_it_was(tmp_path):
+    path = tmp_path / "study.db"
+    command = [sys.executable, "-c", SCRIPT, str(path)]
+    settings = {"cwd": ROOT, "stdout": subprocess.PIPE, "text": True}
+    settings["env"] = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, **settings) as run:
+        said = [run.stdout.readline().strip() for _ in range(5)]
+        time.sleep(0.05)
+        run.send_signal(signal.SIGKILL)
+    done = subprocess.run(command, check=True, **settings)
+    rest = done.stdout.split()
+    assert not set(said) & set(rest)
+    with ledger.reading(path) as book:
+        records = book.records()
+    whole = subprocess.run(
+        [*command[:-1], str(tmp_path / "whole.db")], check=True, **settings
+    )
+    assert len(whole.stdout.split()) == len(records)
+    with ledger.reading(tmp_path / "whole.db") as book:
+        assert without_seconds(book.records()) == without_seconds(records)
+
+
+def shrinking(learning_rate):
+    """An optimizer whose state changes its structure."""
+
+    def update_fn(updates, state, params=None):
+        return jax.tree.map(lambda g: -learning_rate * g, updates), {}
+
+    return optax.GradientTransformation(lambda params: {"count": 0.0}, update_fn)
+
+
+def exploding(learning_rate):
+    return optax.scale(-1e30 * learning_rate)
+
+
+def test_one_that_fails_is_recorded_with_its_error_and_the_others_go_on():
+    found = conducted([contender("broken", shrinking), contender()])
+    broken = found.of("broken", "tune")
+    assert {r.status for r in broken} == {"failed"}
+    assert "Error" in broken[0].error
+    assert set(found.chosen) == {"sgd"}
+    assert len(found.of("sgd", "report")) == 3
+
+
+def test_what_failed_is_tried_again(tmp_path):
+    path, again = tmp_path / "study.db", []
+    conducted([contender("broken", shrinking)], path=path)
+    conducted([contender("broken", shrinking)], path=path, on_run=again.append)
+    assert len(again) == 10
+
+
+def test_one_that_always_diverges_is_never_chosen():
+    found = conducted([contender("exploding", exploding)])
+    assert {r.status for r in found.records} == {"diverged"}
+    assert found.chosen == {}
+
+
+def test_a_point_of_which_a_run_diverged_is_not_chosen():
+    found = conducted([contender(low=1e-3, high=1e12)])
+    chosen = [r for r in found.of("sgd", "tune") if r.point == found.chosen["sgd"]]
+    assert {r.status for r in chosen} == {"ok"}
+    assert "diverged" in {r.status for r in found.of("sgd", "tune")}
+
+
+def test_every_schedule_is_reported_and_the_search_uses_the_first():
+    tier = TIER._replace(schedules=("constant", "cosine", "warmup_cosine"))
+    found = conducted(ONE, tier)
+    assert {r.schedule for r in found.of("sgd", "tune")} == {"constant"}
+    for schedule in tier.schedules:
+        assert len(found.of("sgd", "report", schedule)) == 3
+    ends = {
+        schedule: found.of("sgd", "report", schedule)[0].finals["loss/test"]
+        for schedule in tier.schedules
+    }
+    assert len(set(ends.values())) == 3
+
+
+def test_another_study_is_not_gone_on_with(tmp_path):
+    path = tmp_path / "study.db"
+    conducted(ONE, path=path)
+    with pytest.raises(ValueError, match="another study: epochs was 2, is 3"):
+        conducted(ONE, TIER._replace(epochs=3), path=path)
+
+
+def test_a_plan_without_a_budget_is_refused_and_nothing_is_written(tmp_path):
+    path = tmp_path / "study.db"
+    with pytest.raises(ValueError, match="points is 0"):
+        conducted(tier=TIER._replace(points=0), path=path)
+    assert not path.exists()
+
+
+def test_seeds_that_report_have_chosen_nothing():
+    found = conducted(ONE)
+    tuned = {r.seed for r in found.of("sgd", "tune")}
+    assert min(r.seed for r in found.of("sgd", "report")) >= plan.REPORTING > max(tuned)
