@@ -1,0 +1,163 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from optax_lab.studies import selfchecks, verdicts
+
+NAN = np.nan
+
+
+def test_the_interval_of_a_rate_is_wilsons_by_hand():
+    # no split of 4 runs is significant: 0 of 100. Wilson's upper end is z² / (n + z²)
+    # = 3.8415 / 103.8415
+    rate, low, high = selfchecks.aa_rate([1.0, 2.0, 3.0, 4.0], splits=100)
+    assert (rate, low) == (0, 0)
+    assert high == pytest.approx(3.841459 / 103.841459)
+
+
+def test_a_rate_of_all_splits_of_twelve_runs_is_counted_by_hand():
+    # halves of 6 are separable only if all six differences have one sign: p = 2/64.
+    # Pairs are random and so are their signs: 2 of 64 splits are.
+    rate, low, high = selfchecks.aa_rate(np.arange(12.0) ** 3, splits=4000)
+    assert low < rate < high
+    assert rate == pytest.approx(2 / 64, abs=4 * np.sqrt(2 / 64 / 4000))
+
+
+def test_an_optimizer_is_called_separable_from_itself_at_the_level():
+    for size in (20, 2 * verdicts.EXACT + 2):  # exact, and patterns at random
+        values = np.random.default_rng(size).normal(size=size)
+        found = selfchecks.aa_rate(values, splits=1000)
+        assert found.rate == pytest.approx(0.05, abs=0.025)
+        assert found.low < 0.05 < found.high + 0.01
+
+
+def test_the_rate_is_that_of_the_test_on_each_split():
+    values, splits = np.arange(14.0), 50
+    shuffles = np.random.default_rng(3).permuted(np.tile(values, (splits, 1)), axis=1)
+    p = [verdicts.sign_flip(row[:7], row[7:]) for row in shuffles]
+    found = selfchecks.aa_rate(values, splits=splits, seed=3, level=0.2)
+    assert found.rate == np.mean(np.array(p) <= 0.2) > 0
+
+
+def test_equal_runs_are_never_separable_and_an_odd_one_is_left_out():
+    assert selfchecks.aa_rate([0.5] * 20, splits=50).rate == 0
+    assert selfchecks.aa_rate(list(np.arange(13.0)), splits=50).rate <= 0.2
+    assert selfchecks.aa_rate([1.0, 2.0], splits=10).rate == 0
+
+
+def test_a_test_that_is_too_bold_is_found_out(monkeypatch):
+    honest, values = verdicts.sign_flips, np.random.default_rng(0).normal(size=20)
+    one_sided = lambda differences, seed: honest(differences, seed=seed) / 2
+    monkeypatch.setattr(verdicts, "sign_flips", one_sided)
+    assert selfchecks.aa_rate(values).low > 0.05
+
+
+def test_what_cannot_be_split_is_refused():
+    for values in ([], [1.0], [1.0, NAN]):
+        with pytest.raises(ValueError, match="two or more finite runs"):
+            selfchecks.aa_rate(values)
+    with pytest.raises(ValueError, match=r"got 0 and 0\.05"):
+        selfchecks.aa_rate([1.0, 2.0], splits=0)
+    with pytest.raises(ValueError, match=r"got 1000 and 1\.0"):
+        selfchecks.aa_rate([1.0, 2.0], level=1.0)
+
+
+def test_curves_equal_to_the_bit_are_found():
+    curve = np.array([1.0, NAN, 0.0])
+    histories = {
+        "sgd": {"loss": curve, "accuracy": curve},
+        "sgdp": {"accuracy": curve.copy(), "loss": curve.copy()},  # in another order
+        "adam": {"loss": curve + 1e-16, "accuracy": curve},  # 0 is now 1e-16
+        "lion": {"loss": curve, "accuracy": -curve},  # 0 is now −0
+        "copy": {"loss": curve, "accuracy": curve},
+    }
+    expected = [("sgd", "sgdp"), ("sgd", "copy"), ("sgdp", "copy")]
+    assert selfchecks.identical(histories) == expected
+
+
+def test_curves_of_other_names_shapes_or_types_are_not_identical():
+    zeros = np.zeros(4)
+    kinds = {
+        "plain": {"loss": zeros},
+        "named": {"error": zeros},
+        "shaped": {"loss": zeros.reshape(2, 2)},
+        "typed": {"loss": zeros.astype(np.int64)},
+        "more": {"loss": zeros, "error": zeros},
+    }
+    assert selfchecks.identical(kinds) == []
+    assert selfchecks.identical({}) == []
+    assert selfchecks.identical({"one": {"loss": zeros}}) == []
+    strided = {"loss": np.zeros(8)[::2]}
+    assert selfchecks.identical({"a": {"loss": zeros}, "b": strided}) == [("a", "b")]
+
+
+def test_a_name_without_curves_is_refused():
+    with pytest.raises(ValueError, match="adam has no curves"):
+        selfchecks.identical({"adam": {}})
+
+
+def test_the_ends_of_a_space_are_measured_by_hand():
+    # six decades from 1e-5 to 1e1: 2 % are .12 of a decade, so up to 1e-5 · 10^.12
+    space = {"learning_rate": (1e-5, 1e1)}
+    for exponent, ends in (
+        (-4.881, True),
+        (-4.879, False),
+        (0.879, False),
+        (0.881, True),
+    ):
+        found = selfchecks.at_boundary({"learning_rate": 10**exponent}, space)
+        assert found == (["learning_rate"] if ends else [])
+
+
+def test_what_was_not_searched_is_at_no_boundary_and_what_is_outside_is():
+    space = {"b1": (0.5, 0.99), "lr": (1e-3, 1.0)}
+    assert selfchecks.at_boundary({"lr": 0.1, "b1": 0.8, "eps": 1e-8}, space) == []
+    assert selfchecks.at_boundary({"lr": 2.0, "b1": 0.4}, space) == ["b1", "lr"]
+
+
+@given(st.floats(1e-6, 1.0), st.floats(1.5, 1e6))
+def test_the_ends_themselves_are_at_the_boundary(low, factor):
+    space = {"x": (low, low * factor)}
+    for margin in (0.0, 0.02):
+        for end in space["x"]:
+            assert selfchecks.at_boundary({"x": end}, space, margin=margin) == ["x"]
+        middle = {"x": low * factor**0.5}
+        assert selfchecks.at_boundary(middle, space, margin=margin) == []
+
+
+def test_spaces_and_points_without_a_logarithm_are_refused():
+    for ends in ((0.0, 1.0), (1.0, 1.0), (2.0, 1.0), (NAN, 1.0)):
+        with pytest.raises(ValueError, match="space of x must be 0 < low < high"):
+            selfchecks.at_boundary({"x": 1.0}, {"x": ends})
+    with pytest.raises(ValueError, match="x must be above 0, got None"):
+        selfchecks.at_boundary({}, {"x": (1.0, 2.0)})
+    for value in (0.0, NAN):
+        with pytest.raises(ValueError, match="x must be above 0"):
+            selfchecks.at_boundary({"x": value}, {"x": (1.0, 2.0)})
+    for margin in (-0.1, 0.5):
+        with pytest.raises(ValueError, match=f"below ½, got {margin}"):
+            selfchecks.at_boundary({}, {}, margin=margin)
+
+
+def test_a_share_of_diverged_runs_is_counted_by_hand():
+    assert selfchecks.diverged_share([0.5, NAN, np.inf, -np.inf, 0.1]) == 3 / 5
+    # of curves: one of three has a value that is not finite
+    curves = np.array([[1.0, 2.0], [1.0, NAN], [2.0, 1.0]])
+    assert selfchecks.diverged_share(curves) == 1 / 3
+    assert selfchecks.diverged_share([0.0]) == 0
+    with pytest.raises(ValueError, match="no runs"):
+        selfchecks.diverged_share([])
+
+
+def test_the_sign_flip_test_keeps_its_level_on_normal_runs():
+    # fresh pairs each time, of 8 runs: the attained level is 12/256
+    d = np.random.default_rng(0).normal(size=(4000, 8))
+    patterns = np.array(list(itertools.product((-1, 1), repeat=8)))
+    assert len(patterns) == 256
+    rate = (verdicts.sign_flips(d) <= 0.05).mean()
+    low, high = stats.binomtest(int(rate * 4000), 4000).proportion_ci(0.999)
+    assert low < 12 / 256 < high
