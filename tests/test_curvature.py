@@ -169,7 +169,7 @@ def test_what_is_missing_is_said():
         ({"eps": -1.0}, "eps must be .*got -1.0"),
         ({"gamma": -1.0}, "gamma must be .*got -1.0"),
         ({"clip_threshold": 0.0}, "clip_threshold must be .*above 0, got 0.0"),
-        ({"update_interval": 0}, "update_interval must be .*above 0, got 0"),
+        ({"update_interval": 0}, "update_interval must be at least 1, got 0"),
         ({"weight_decay": -1.0}, "weight_decay must be .*got -1.0"),
         ({"nu_dtype": "float16"}, "nu_dtype must be .*got float16"),
         ({"rounding": "up"}, "rounding"),

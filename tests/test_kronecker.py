@@ -330,7 +330,7 @@ def test_bfloat16_averages_arrive_where_nearest_rounding_stalls():
         ({"eps": -1.0}, "eps must be.*got -1.0"),
         ({"weight_decay": -1.0}, "weight_decay must be.*got -1.0"),
         ({"max_precond_dim": -1}, "max_precond_dim must be.*got -1"),
-        ({"precondition_frequency": 0}, "precondition_frequency must be an int.*got 0"),
+        ({"precondition_frequency": 0}, "precondition_frequency must be at least 1"),
     ],
 )
 def test_what_neither_can_have_is_refused_by_name(name, kwargs, message):

@@ -139,6 +139,19 @@ def test_denominators_are_the_formulas_they_name():
         (lambda: optax_lab.adamw(0.1, weight_decay=-1.0), "weight_decay must be"),
         (lambda: optax_lab.adam(0.1, nu_dtype="float16"), "nu_dtype must be.*float16"),
         (lambda: optax_lab.sgd(0.1, momentum=-1.0), "momentum must be.*got -1.0"),
+        (lambda: optax_lab.rmsprop(0.1, initial_scale=-5.0), "initial_scale must be"),
+        (
+            lambda: optax_lab.rmsprop(0.1, initial_scale=float("nan")),
+            "initial_scale must be",
+        ),
+        (lambda: optax_lab.qhadam(0.1, nu2=1.5), r"nu2 must lie in \[0, 1\], got 1.5"),
+        (lambda: optax_lab.adam(0.1, mu_dtype="complex64"), "mu_dtype must be a real"),
+        (lambda: optax_lab.adam(0.1, nu_dtype="int8"), "nu_dtype must be a real.*int8"),
+        (lambda: optax_lab.sgd(0.1, 0.9, True, "int8"), "accumulator_dtype must be"),
+        (
+            lambda: optax_lab.lookahead(optax_lab.sgd(0.1), np.int64(0), 0.5),
+            "sync_peri",
+        ),
         (lambda: transforms.trace(-1.0), "decay must be.*got -1.0"),
         (lambda: transforms.clip_by_block_rms(-1.0), "^threshold must be.*got -1.0"),
     ],
@@ -146,6 +159,31 @@ def test_denominators_are_the_formulas_they_name():
 def test_a_number_no_optimizer_can_have_is_refused_by_name(make, message):
     with pytest.raises(ValueError, match=message):
         make().init(jnp.zeros(2))
+
+
+@pytest.mark.parametrize("value", [0, -1, 0.5, 2.5, np.int64(0), None])
+def test_a_count_is_an_int_of_1_at_least(value):
+    with pytest.raises(ValueError, match=r"every must be (an int|at least 1), got"):
+        numerics.as_count("every", value)
+
+
+@pytest.mark.parametrize("value", [1, np.int64(10), jnp.zeros((), jnp.int32)])
+def test_numpys_ints_and_arrays_are_counts_too(value):
+    numerics.as_count("every", value)
+
+
+def test_numpys_ints_say_how_often_something_is_done():
+    three, x = np.int64(3), jnp.ones((2, 2))
+    for make in (
+        lambda k: optax_lab.shampoo(0.1, precondition_frequency=k),
+        lambda k: optax_lab.soap(0.1, precondition_frequency=k),
+        lambda k: optax_lab.muon(0.1, ns_steps=k),
+        lambda k: optax_lab.lookahead(optax_lab.sgd(0.1), k, 0.5),
+        lambda k: optax_lab.schedule_free_sgd(0.1, warmup_steps=k),
+    ):
+        ours, theirs = make(three), make(3)
+        found, _ = ours.update(x, ours.init(x), x)
+        np.testing.assert_array_equal(found, theirs.update(x, theirs.init(x), x)[0])
 
 
 def test_weight_decay_without_params_says_what_is_missing():

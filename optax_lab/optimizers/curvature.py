@@ -21,7 +21,7 @@ def sophia(
     weight_decay_mask: Any = None,
     gamma: Hyper = 0.01,
     clip_threshold: Hyper | None = 1.0,
-    update_interval: int = 10,
+    update_interval: numerics.Count = 10,
     hessian_diagonal_fn: optax.GradientTransformation = curvature.HUTCHINSON,
     mu_dtype: Any = None,
     verbose: bool = False,

@@ -15,7 +15,7 @@ from optax_lab.transforms.scheduling import Hyper, scheduled
 @scheduled
 def schedule_free_sgd(
     learning_rate: Hyper = 1.0,
-    warmup_steps: int | None = None,
+    warmup_steps: numerics.Count | None = None,
     b1: Hyper = 0.9,
     weight_decay: Hyper | None = None,
     weight_lr_power: Hyper = 2.0,
@@ -71,7 +71,7 @@ def schedule_free_sgd(
 @scheduled
 def schedule_free_adamw(
     learning_rate: Hyper = 0.0025,
-    warmup_steps: int | None = None,
+    warmup_steps: numerics.Count | None = None,
     b1: Hyper = 0.9,
     b2: Hyper = 0.999,
     eps: Hyper = 1e-8,

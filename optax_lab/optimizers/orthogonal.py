@@ -17,7 +17,7 @@ from optax_lab.transforms.scheduling import Hyper, scheduled
 def muon(
     learning_rate: Hyper,
     ns_coeffs: Any = orthogonal.NS_COEFFS["standard"],
-    ns_steps: int = 5,
+    ns_steps: numerics.Count = 5,
     beta: Hyper = 0.95,
     eps: Hyper = 1e-8,
     weight_decay: Hyper = 0.0,

@@ -69,7 +69,7 @@ def scale_by_sophia(
     eps: ArrayLike = 1e-8,
     gamma: ArrayLike = 0.01,
     clip_threshold: ArrayLike | None = 1.0,
-    update_interval: int = 10,
+    update_interval: numerics.Count = 10,
     hessian_diagonal_fn: optax.GradientTransformation = HUTCHINSON,
     mu_dtype: Any = None,
     verbose: bool = False,
@@ -108,7 +108,7 @@ def scale_by_sophia(
     numerics.check_at_least_0("eps", eps)
     numerics.check_at_least_0("gamma", gamma)
     numerics.check_above_0("clip_threshold", clip_threshold)
-    numerics.check_above_0("update_interval", update_interval)
+    update_interval = numerics.as_count("update_interval", update_interval)
     numerics.check_rounding(rounding)
     estimator = optax.with_extra_args_support(hessian_diagonal_fn)
     at_least = lambda h: numerics.positive(jnp.maximum(gamma * h, eps))

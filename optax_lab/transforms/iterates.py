@@ -24,7 +24,7 @@ def schedule_free(
     weight_lr_power: Hyper = 2.0,
     state_dtype: Any = None,
     *,
-    warmup_steps: int | None = None,
+    warmup_steps: numerics.Count | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Puts an average of the iterates in the place of a schedule.
 
@@ -71,8 +71,8 @@ def schedule_free(
     if isinstance(b1, int | float) and not 0 < b1 < 1:  # x is (y − z)/β₁ from z
         raise ValueError(f"b1 must lie in (0, 1), got {b1}")
     numerics.check_at_least_0("weight_lr_power", weight_lr_power)
-    if isinstance(warmup_steps, int) and warmup_steps < 1:
-        raise ValueError(f"warmup_steps must be at least 1, got {warmup_steps}")
+    if warmup_steps is not None:
+        warmup_steps = numerics.as_count("warmup_steps", warmup_steps)
     base_optimizer = optax.with_extra_args_support(base_optimizer)
 
     def init_fn(params):

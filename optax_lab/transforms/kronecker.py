@@ -52,7 +52,7 @@ def scale_by_shampoo(
     b1: ArrayLike = 0.9,
     b2: ArrayLike | None = 0.99,
     eps: ArrayLike = 1e-6,
-    precondition_frequency: int = 10,
+    precondition_frequency: numerics.Count = 10,
     max_precond_dim: int = 1024,
     *,
     mu_dtype: Any = None,
@@ -82,7 +82,8 @@ def scale_by_shampoo(
     ewma.check_decay("b2", b2)
     numerics.check_at_least_0("eps", eps)
     numerics.check_rounding(rounding)
-    _check_sizes(precondition_frequency, max_precond_dim)
+    numerics.check_at_least_0("max_precond_dim", max_precond_dim)
+    every = numerics.as_count("precondition_frequency", precondition_frequency)
     kept = lambda n: (n, n) if n <= max_precond_dim else (n,)
     shapes = lambda shape: [kept(n) for n in shape]
 
@@ -105,8 +106,8 @@ def scale_by_shampoo(
         totals = ewma.read(products)
         taken = lambda: factors.each(roots_of, updates, shapes, state.roots, totals)
         # The first gradients leave most directions unseen, whose stale roots are huge.
-        is_young = state.count < precondition_frequency
-        is_due = is_young | (state.count % precondition_frequency == 0)
+        is_young = state.count < every
+        is_due = is_young | (state.count % every == 0)
         roots = jax.lax.cond(is_due, taken, lambda: state.roots)
         step = factors.apply(roots, ewma.read(mu), shapes)
         count = jnp.asarray(optax.safe_increment(state.count))
@@ -121,7 +122,7 @@ def scale_by_soap(
     b2: ArrayLike = 0.95,
     shampoo_beta: ArrayLike | None = None,
     eps: ArrayLike = 1e-8,
-    precondition_frequency: int = 10,
+    precondition_frequency: numerics.Count = 10,
     max_precond_dim: int = 10_000,
     *,
     mu_dtype: Any = None,
@@ -158,7 +159,8 @@ def scale_by_soap(
     ewma.check_decay("b2", b2)
     ewma.check_decay("shampoo_beta", shampoo_beta)
     numerics.check_rounding(rounding)
-    _check_sizes(precondition_frequency, max_precond_dim)
+    numerics.check_at_least_0("max_precond_dim", max_precond_dim)
+    every = numerics.as_count("precondition_frequency", precondition_frequency)
     denominator = denominator or numerics.outside(eps)
     kept = lambda n, shape: (n, n) if len(shape) > 1 and n <= max_precond_dim else ()
     shapes = lambda shape: [kept(n, shape) for n in shape]
@@ -186,7 +188,7 @@ def scale_by_soap(
         products = ewma.update(state.products, products, shampoo_beta)
         changed = lambda f: _basis(f, updates, shapes, state.basis, products)
         basis = jax.lax.cond(
-            state.count % precondition_frequency == 0,
+            state.count % every == 0,
             lambda: jax.lax.cond(
                 state.count == 0,
                 lambda: changed(lambda total, _: matrices.eigenbasis(total)),
@@ -225,10 +227,3 @@ def _observed(products: ewma.Ewma, new: PyTree, decay: ArrayLike | None) -> ewma
     total = ewma.accumulate(products.average, new, 1.0)
     total = precision.store(precision.each(precision.saturate, total), total)
     return ewma.Ewma(total, jnp.ones_like(products.weight))
-
-
-def _check_sizes(precondition_frequency: Any, max_precond_dim: Any) -> None:
-    numerics.check_at_least_0("max_precond_dim", max_precond_dim)
-    if not isinstance(precondition_frequency, int) or precondition_frequency < 1:
-        name, got = "precondition_frequency", precondition_frequency
-        raise ValueError(f"{name} must be an int of at least 1, got {got}")

@@ -154,7 +154,8 @@ def scale_by_qhadam(
     ewma.check_decay("b1", b1)
     ewma.check_decay("b2", b2)
     numerics.check_at_least_0("nu1", nu1)
-    numerics.check_at_least_0("nu2", nu2)
+    if isinstance(nu2, int | float) and not 0 <= nu2 <= 1:
+        raise ValueError(f"nu2 must lie in [0, 1], got {nu2}")
     numerics.check_rounding(rounding)
     denominator = denominator or numerics.outside(eps)
 

@@ -14,6 +14,7 @@ from jaxtyping import Array, PRNGKeyArray, PyTree
 from optax_lab import ewma, precision
 
 Rounding = Literal["stochastic", "nearest"]
+Count = int | np.integer
 Denominator = Callable[[ewma.Ewma], PyTree]
 
 
@@ -208,6 +209,21 @@ def check_above_0(name: str, value: Any) -> None:
     """Refuses a Python number that is not finite and above 0 with a ValueError."""
     if isinstance(value, int | float) and not (value > 0 and math.isfinite(value)):
         raise ValueError(f"{name} must be finite and above 0, got {value}")
+
+
+def as_count(name: str, value: Any) -> Any:
+    """Returns an int as Python's own, which changes no dtype; arrays as they are.
+
+    Raises:
+      ValueError: if `value` is anything else, or an int below 1.
+    """
+    if isinstance(value, jax.Array):
+        return value
+    if not isinstance(value, int | np.integer):
+        raise ValueError(f"{name} must be an int, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    return int(value)
 
 
 def check_share(name: str, value: Any) -> None:

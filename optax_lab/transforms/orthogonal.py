@@ -31,7 +31,7 @@ NS_COEFFS = {
 
 def scale_by_muon(
     ns_coeffs: Any = NS_COEFFS["standard"],
-    ns_steps: int = 5,
+    ns_steps: numerics.Count = 5,
     beta: ArrayLike = 0.95,
     eps: ArrayLike = 1e-8,
     mu_dtype: Any = None,
@@ -77,7 +77,8 @@ def scale_by_muon(
     numerics.check_at_least_0("eps", eps)
     numerics.check_rounding(rounding)
     _check_preconditioning(preconditioning)
-    ns_coeffs = _coefficients(ns_coeffs, ns_steps)
+    ns_coeffs = _coefficients(ns_coeffs)
+    times = numerics.as_count("ns_steps", ns_steps)
 
     def init_fn(params):
         mu = ewma.init(params, dtype=mu_dtype)
@@ -92,7 +93,7 @@ def scale_by_muon(
 
         def orthogonal(x, axes):
             stack, restore = _as_matrices(x, axes)
-            steps = _each_step(state.ns_coeffs, ns_steps, jnp.real(x).dtype)
+            steps = _each_step(state.ns_coeffs, times, jnp.real(x).dtype)
             make = lambda m: matrices.orthogonalise(m, steps, eps, preconditioning)
             step = restore(jax.vmap(make)(stack))
             return _dual(x, step) if adaptive else step
@@ -203,7 +204,7 @@ def _as_matrices(
 # --- The iteration's steps ------------------------------------------------------------
 
 
-def _coefficients(ns_coeffs: Any, ns_steps: int) -> Array:
+def _coefficients(ns_coeffs: Any) -> Array:
     if isinstance(ns_coeffs, str):
         if ns_coeffs not in NS_COEFFS:
             allowed = " or ".join(f'"{name}"' for name in NS_COEFFS)
@@ -213,8 +214,6 @@ def _coefficients(ns_coeffs: Any, ns_steps: int) -> Array:
     if ns_coeffs.ndim not in (1, 2) or ns_coeffs.shape[-1] != 3:
         shape = ns_coeffs.shape
         raise ValueError(f"ns_coeffs must have shape (3,) or (n, 3), got {shape}")
-    if not isinstance(ns_steps, int) or ns_steps < 1:
-        raise ValueError(f"ns_steps must be an int of at least 1, got {ns_steps}")
     return ns_coeffs
 
 
@@ -222,7 +221,8 @@ def _each_step(ns_coeffs: Array, ns_steps: int, dtype: Any) -> list[tuple]:
     """Returns (a, b, c) for each step."""
     ns_coeffs = ns_coeffs.astype(dtype)
     one_for_all = ns_coeffs.ndim == 1
-    return [tuple(ns_coeffs)] * ns_steps if one_for_all else [*map(tuple, ns_coeffs)]
+    rows = [ns_coeffs] * ns_steps if one_for_all else ns_coeffs
+    return [*map(tuple, rows)]
 
 
 def _dual(x: Array, step: Array) -> Array:

@@ -33,7 +33,7 @@ class ParamEmaState(NamedTuple):
 @scheduled
 def lookahead(
     fast_optimizer: optax.GradientTransformation,
-    sync_period: int,
+    sync_period: numerics.Count,
     slow_step_size: Hyper,
     reset_state: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
@@ -74,8 +74,7 @@ def lookahead(
       ValueError: if `sync_period` or `slow_step_size` is a number out of range, or if
         `update` is called without `params`.
     """
-    if isinstance(sync_period, int) and sync_period < 1:
-        raise ValueError(f"sync_period must be at least 1, got {sync_period}")
+    sync_period = numerics.as_count("sync_period", sync_period)
     numerics.check_share("slow_step_size", slow_step_size)
     fast_optimizer = optax.with_extra_args_support(fast_optimizer)
 

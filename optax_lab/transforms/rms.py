@@ -67,6 +67,7 @@ def scale_by_rms(
     Source: Hinton, "Overview of mini-batch gradient descent", lecture 6e, 2012.
     """
     ewma.check_decay("decay", decay)
+    numerics.check_at_least_0("initial_scale", initial_scale)
     numerics.check_rounding(rounding)
     own = _rms_denominator(eps, eps_in_sqrt, bias_correction)
     denominator = denominator or own
@@ -109,6 +110,7 @@ def scale_by_stddev(
     Source: Graves 2013, arXiv:1308.0850, equations 38 to 43.
     """
     ewma.check_decay("decay", decay)
+    numerics.check_at_least_0("initial_scale", initial_scale)
     numerics.check_rounding(rounding)
     own = _rms_denominator(eps, eps_in_sqrt, False)  # of a variance already read
     denominator = denominator or own

@@ -13,6 +13,7 @@ import optax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Int, PyTree
 
+_IS_DTYPE = re.compile(r"(.*_)?dtype(_.*)?").fullmatch
 Hyper = ArrayLike | Callable[[Any], ArrayLike]  # a number, an array, or a schedule
 
 
@@ -40,6 +41,8 @@ def scheduled(factory: Callable) -> Callable:
     def make(*args, **kwargs):
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
+        for name in filter(_IS_DTYPE, bound.arguments):
+            _check_real(name, bound.arguments[name])
         given = {n: _number(bound.arguments[n]) for n in hypers}
         schedules = {n: value for n, value in given.items() if callable(value)}
 
@@ -99,6 +102,14 @@ def _takes_hyper(
         except Exception:
             return bool(re.search(r"\bHyper\b", annotation))
     return set(get_args(Hyper)) <= set(get_args(annotation))
+
+
+def _check_real(name: str, dtype: Any) -> None:
+    """Refuses a dtype that averages of real numbers cannot be stored in."""
+    if dtype is None or inspect.isfunction(dtype):
+        return
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(f"{name} must be a real floating dtype, got {dtype}")
 
 
 def _number(value: Any) -> Any:
