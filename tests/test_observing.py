@@ -148,6 +148,13 @@ def test_16_bit_averages_stall_when_rounded_to_nearest_and_not_at_random():
     assert stalled(steps=50).max() == 0  # float32 is not looked at
 
 
+def test_what_stands_for_another_transformations_leaf_is_not_counted():
+    params = {"w": jnp.ones((4, 3), jnp.float32), "b": jnp.ones(1, jnp.float32)}
+    optimizer = optax_lab.muon(1e-3, mu_dtype=jnp.bfloat16, rounding="nearest")
+    seen, _, _ = watched(optimizer, params, [params])
+    assert seen[0]["unchanged"] == 0
+
+
 def test_elements_without_a_gradient_are_not_counted_as_stalled():
     params = jnp.ones(4, jnp.bfloat16)
     g = jnp.array([1, 0, 1, 0], jnp.bfloat16)
