@@ -1,12 +1,9 @@
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
-from optax_lab.studies import selfchecks, verdicts
+from optax_lab.studies import selfchecks, spaces, verdicts
 
 NAN = np.nan
 
@@ -125,39 +122,25 @@ def test_the_ends_themselves_are_at_the_boundary(low, factor):
     for margin in (0.0, 0.02):
         for end in space["x"]:
             assert selfchecks.at_boundary({"x": end}, space, margin=margin) == ["x"]
-        middle = {"x": low * factor**0.5}
-        assert selfchecks.at_boundary(middle, space, margin=margin) == []
+        scale = spaces.scale_of(*space["x"])
+        (middle,) = spaces.scaled(np.array([0.5]), *space["x"], scale)
+        assert selfchecks.at_boundary({"x": middle}, space, margin=margin) == []
 
 
-def test_spaces_and_points_without_a_logarithm_are_refused():
-    for ends in ((0.0, 1.0), (1.0, 1.0), (2.0, 1.0), (NAN, 1.0)):
-        with pytest.raises(ValueError, match="space of x must be 0 < low < high"):
+def test_the_boundary_of_a_decay_is_measured_by_its_memory():
+    # 1 − β from .1 to .001 are two decades; 2 % are .04, so from 1 − .001 · 10^.04 on
+    space = {"b2": (0.9, 0.999)}
+    for decay, ends in ((0.9988, False), (0.99895, True), (0.905, True), (0.91, False)):
+        found = selfchecks.at_boundary({"b2": decay}, space)
+        assert found == (["b2"] if ends else [])
+
+
+def test_empty_spaces_and_missing_values_are_refused():
+    for ends in ((1.0, 1.0), (2.0, 1.0), (NAN, 1.0)):
+        with pytest.raises(ValueError, match=r"x=.* is empty: low must be below"):
             selfchecks.at_boundary({"x": 1.0}, {"x": ends})
-    with pytest.raises(ValueError, match="x must be above 0, got None"):
+    with pytest.raises(ValueError, match="the point has no x"):
         selfchecks.at_boundary({}, {"x": (1.0, 2.0)})
-    for value in (0.0, NAN):
-        with pytest.raises(ValueError, match="x must be above 0"):
-            selfchecks.at_boundary({"x": value}, {"x": (1.0, 2.0)})
     for margin in (-0.1, 0.5):
         with pytest.raises(ValueError, match=f"below ½, got {margin}"):
             selfchecks.at_boundary({}, {}, margin=margin)
-
-
-def test_a_share_of_diverged_runs_is_counted_by_hand():
-    assert selfchecks.diverged_share([0.5, NAN, np.inf, -np.inf, 0.1]) == 3 / 5
-    # of curves: one of three has a value that is not finite
-    curves = np.array([[1.0, 2.0], [1.0, NAN], [2.0, 1.0]])
-    assert selfchecks.diverged_share(curves) == 1 / 3
-    assert selfchecks.diverged_share([0.0]) == 0
-    with pytest.raises(ValueError, match="no runs"):
-        selfchecks.diverged_share([])
-
-
-def test_the_sign_flip_test_keeps_its_level_on_normal_runs():
-    # fresh pairs each time, of 8 runs: the attained level is 12/256
-    d = np.random.default_rng(0).normal(size=(4000, 8))
-    patterns = np.array(list(itertools.product((-1, 1), repeat=8)))
-    assert len(patterns) == 256
-    rate = (verdicts.sign_flips(d) <= 0.05).mean()
-    low, high = stats.binomtest(int(rate * 4000), 4000).proportion_ci(0.999)
-    assert low < 12 / 256 < high

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -96,3 +98,16 @@ def test_the_middle_of_a_decay_is_the_middle_of_its_memory():
 def test_a_space_that_cannot_be_searched_is_refused(space, n, message):
     with pytest.raises(ValueError, match=message):
         spaces.points(space, n)
+
+
+@given(st.floats(0, 1))
+def test_a_share_is_what_was_scaled(u):
+    for low, high in ((1e-4, 1.0), (0.5, 0.99), (0.2, 1.2), (0.0, 0.99)):
+        (value,) = spaces.scaled(np.array([u]), low, high, spaces.scale_of(low, high))
+        np.testing.assert_allclose(spaces.share(float(value), low, high), u, atol=1e-9)
+
+
+def test_what_is_outside_a_range_has_a_share_beyond_it():
+    assert spaces.share(0.0, 1e-4, 1.0) == -math.inf
+    assert spaces.share(1.0, 0.5, 0.99) == math.inf
+    assert spaces.share(2.0, 0.2, 1.2) > 1

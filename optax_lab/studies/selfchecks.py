@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy import stats
 
-from optax_lab.studies import verdicts
+from optax_lab.studies import spaces, verdicts
 
 Values = Float[np.ndarray, " seeds"] | list[float]
 
@@ -85,18 +84,17 @@ def at_boundary(
 ) -> list[str]:
     """Returns the hyperparameters that lie at an end of their space, or outside.
 
-    A value x of a space from l to h lies at log(x / l) / log(h / l) of it: at an end
-    if that is at most `margin`, or at least 1 − margin. A better value may then lie
-    beyond.
+    A value lies at an end if at most a share of `margin` of its space, on the scale on
+    which that is searched, lies beyond it. A better value may then lie outside.
 
     Args:
       point: values by hyperparameter; those without a space were not searched.
-      space: the ends of what was searched, 0 < l < h.
+      space: the ends of what was searched.
       margin: what share of a space its ends are.
 
     Raises:
-      ValueError: if a space is not of that form, a value is missing or not above 0, or
-        the margin is not between 0 and ½.
+      ValueError: if a space is empty, a value is missing, or the margin is not between
+        0 and ½.
 
     >>> at_boundary({"learning_rate": 9.9, "b1": 0.9},
     ...             {"learning_rate": (1e-5, 1e1), "b1": (0.5, 0.99)})
@@ -138,9 +136,7 @@ def _hash(name: str, curves: Mapping[str, np.ndarray]) -> str:
 
 def _place(name: str, point: Mapping[str, float], ends: tuple[float, float]) -> float:
     """Returns where in its space a value is: 0 at the low end, 1 at the high one."""
-    low, high = ends
-    if not 0 < low < high:
-        raise ValueError(f"the space of {name} must be 0 < low < high, got {ends}")
-    if not point.get(name, math.nan) > 0:
-        raise ValueError(f"{name} must be above 0, got {point.get(name)}")
-    return math.log(point[name] / low) / math.log(high / low)
+    spaces.check_range(name, *ends)
+    if name not in point:
+        raise ValueError(f"the point has no {name}, of which there is a space")
+    return spaces.share(point[name], *ends)

@@ -59,13 +59,21 @@ def check(space: Space) -> None:
     if len(space) > DIMENSIONS:
         raise ValueError(f"a space has at most {DIMENSIONS} ranges, not {len(space)}")
     for name, (low, high) in space.items():
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError(
-                f"{name}={low:g}:{high:g} is empty: low must be below high"
-            )
+        check_range(name, low, high)
     low, _ = space[RATE]
     if low <= 0:
         raise ValueError(f"{RATE} starts at {low:g}: it must be positive")
+
+
+def check_range(name: str, low: float | int, high: float | int) -> None:
+    """Refuses a range in which there is nothing.
+
+    Raises:
+      ValueError: with the name, the range, and what is allowed.
+    """
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        told = f"{name}={low:g}:{high:g}"
+        raise ValueError(f"{told} is empty: low must be below high")
 
 
 def scale_of(low: float, high: float) -> Scale:
@@ -88,3 +96,17 @@ def scaled(
     if scale == "decay":
         return 1 - (1 - low) * ((1 - high) / (1 - low)) ** u
     return low + (high - low) * u
+
+
+def share(value: float, low: float, high: float) -> float:
+    """Returns where in a range a value lies: the u that `scaled` takes to it.
+
+    It is below 0 or above 1 outside the range, and infinite where its scale ends.
+    """
+    scale = scale_of(low, high)
+    if scale == "linear":
+        return (value - low) / (high - low)
+    if scale == "decay":
+        value, low, high = 1 - value, 1 - low, 1 - high
+    found = math.log(value / low) if value > 0 else -math.inf
+    return found / math.log(high / low)
