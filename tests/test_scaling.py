@@ -15,7 +15,12 @@ PARAMS = {"w": jnp.ones((2, 3)), "deep": [jnp.ones(2), jnp.ones(())]}
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        ({"w": True}, r"mask does not fit: .*got \{'w': True\}"),
+        ({"w": True}, r"mask does not fit at 'deep': .*got \{'w': True\}"),
+        ([True], "mask does not fit at its root: "),
+        ({"w": "no", "deep": True}, r"mask does not fit at \['w'\]: .* bools"),
+        ({"w": jnp.ones((2, 3), bool), "deep": True}, r"does not fit at \['w'\]: "),
+        ({"w": 1.0, "deep": True}, r"mask does not fit at \['w'\]: .* bools"),
+        ("no", "mask does not fit at its root: "),
         ({"w": True, "deep": [True]}, r"mask does not fit at \['deep'\]"),
         ({"w": [True], "deep": True}, r"mask does not fit at \['w'\]"),
         (lambda params: {"w": True}, "mask does not fit"),
@@ -32,6 +37,18 @@ PARAMS = {"w": jnp.ones((2, 3)), "deep": [jnp.ones(2), jnp.ones(())]}
 def test_a_mask_that_does_not_fit_is_refused_with_its_path(make, mask, message):
     with pytest.raises(ValueError, match=message):
         make(mask).init(PARAMS)
+
+
+def test_a_path_with_a_space_in_it_is_told_whole():
+    optimizer = optax_lab.adamw(0.1, mask={"my layer": [True]})
+    with pytest.raises(ValueError, match=r"does not fit at \['my layer'\]: it must"):
+        optimizer.init({"my layer": [jnp.ones(2), jnp.ones(2)]})
+
+
+def test_a_mask_is_looked_at_where_nothing_decays():
+    optimizer = optax_lab.adamw(0.1, weight_decay=0.0, mask={"v": True})
+    with pytest.raises(ValueError, match="mask does not fit at 'deep', 'v', 'w'"):
+        optimizer.init(PARAMS)
 
 
 @pytest.mark.parametrize(

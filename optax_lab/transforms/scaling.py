@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 import optax
 from jax.typing import ArrayLike
 from jaxtyping import PyTree
@@ -65,22 +66,42 @@ def masked(
     """Is `optax.masked`, and says where a mask does not fit.
 
     Raises:
-      ValueError: at `init` or `update`, with the path, unless the mask is a tree like
-        the parameters or a prefix of one.
+      ValueError: at `init` or `update`, with the path, unless the mask is a tree of
+        bools like the parameters or a prefix of one.
     """
 
     def fitting(tree):
         found = mask(tree) if callable(mask) else mask
-        try:
-            jax.tree.broadcast(found, tree)
-        except ValueError as error:
-            path = re.search(r"prefix_tree(\S*)", str(error))
-            where = f" at {path[1]}" if path and path[1] else ""
-            like = "it must be a tree of bools like the parameters"
-            raise ValueError(f"mask does not fit{where}: {like}, got {found}") from None
+        _check_mask(found, tree)
         return found
 
     return optax.masked(link, fitting)
+
+
+def _check_mask(mask: PyTree, tree: PyTree) -> None:
+    """Refuses a mask that is no tree of bools like another, or a prefix of one."""
+    where = None
+    try:
+        jax.tree.broadcast(mask, tree)
+    except ValueError as error:
+        path = re.search(r"prefix_tree(.*)$", str(error), re.MULTILINE)
+        where = (path and path[1]) or _check_keys(mask, tree)
+    else:
+        for path, leaf in jax.tree.leaves_with_path(mask):
+            is_array = isinstance(leaf, jax.Array | np.ndarray | np.generic)
+            is_one = is_array and leaf.ndim == 0 and leaf.dtype == np.bool_
+            if not (isinstance(leaf, bool) or is_one):
+                where = jax.tree_util.keystr(path) or "its root"
+    if where is not None:
+        like = "it must be a tree of bools like the parameters"
+        raise ValueError(f"mask does not fit at {where}: {like}, got {mask}")
+
+
+def _check_keys(mask: PyTree, tree: PyTree) -> str:
+    """Lists the keys that only one of two dicts has."""
+    are_dicts = isinstance(mask, dict) and isinstance(tree, dict)
+    odd = sorted(map(repr, mask.keys() ^ tree.keys())) if are_dicts else []
+    return ", ".join(odd) or "its root"
 
 
 def weight_decay(
@@ -90,6 +111,8 @@ def weight_decay(
 
     Nothing is what a number 0 asks for, and then `params` are not needed.
     """
-    if rate is None or (isinstance(rate, int | float) and rate == 0):
+    if rate is None:
         return optax.identity()
+    if isinstance(rate, int | float) and rate == 0:  # a mask that misfits is refused
+        return optax.identity() if mask is None else masked(optax.identity(), mask)
     return add_decayed_weights(rate, mask)
