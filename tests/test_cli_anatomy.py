@@ -113,3 +113,28 @@ def test_what_cannot_run_leaves_the_others_theirs(tmp_path, monkeypatch, capsys)
     assert code == 1
     assert "ema" in out
     assert "Traceback" in (tmp_path / "a/errors.txt").read_text()
+
+
+def test_a_guest_may_print_and_exit_and_have_no_numbers(tmp_path, monkeypatch, capsys):
+    guests = (
+        "import jax, optax\n"
+        "def bad(lr, /):\n"
+        "    print('made')\n"
+        "    nan = float('nan')\n"
+        "    return optax.stateless(lambda u, p: jax.tree.map(lambda x: x * nan, u))\n"
+        "def leaves(lr, /):\n"
+        "    def update(updates, state, params=None):\n"
+        "        raise SystemExit(3)\n"
+        "    return optax.GradientTransformation(optax.sgd(lr).init, update)\n"
+    )
+    (tmp_path / "guest_optim.py").write_text(guests)
+    monkeypatch.chdir(tmp_path)
+    words = "guest_optim:bad(.1)", "guest_optim:leaves(.1)", "--json", "--out", "a"
+    jax.devices()
+    code = cli.main(["anatomy", *words])
+    out, err = capsys.readouterr()
+    assert code == 1
+    assert [row["optimizer"] for row in json.loads(out)["optimizers"]] == [words[0]]
+    assert "no picture, as update is not finite" in err
+    assert "it calls sys.exit(3)" in err
+    assert not list((tmp_path / "a").glob("*.png"))

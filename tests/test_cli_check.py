@@ -16,6 +16,18 @@ def kept(learning_rate=0.1, decay=0.5):
 def one_number(decay):
     return optax.sgd(0.1 * (1 - float(decay)))
 
+def by_position(lr, /, decay=0.5):
+    print("made")
+    return optax.sgd(lr * (1 - decay))
+
+def that_exits(learning_rate=0.1):
+    def update(updates, state, params=None):
+        raise SystemExit(3)
+    return optax.GradientTransformation(optax.sgd(0.1).init, update)
+
+def exits_at_once(learning_rate=0.1):
+    raise SystemExit("no")
+
 ready = optax.sgd(0.1)
 """
 LINES = {line.keeps.__name__: line for line in contract.LINES}
@@ -68,6 +80,24 @@ def test_an_object_and_a_wrapper_are_checked_as_they_are(check):
     assert code == 0
     assert [row["verdict"] for row in rows] == ["kept", "not applicable"] * 2
     assert rows[1]["case"] == "it takes no float"
+
+
+def test_what_an_optimizer_prints_is_no_result_and_it_may_take_its_rate_by_position(
+    check,
+):
+    code, out, err = check("checked_optim:by_position(.1)", "--json")
+    assert (code, err.splitlines()[0]) == (0, "made")
+    assert [row["verdict"] for row in json.loads(out)["lines"]] == ["kept"] * 2
+
+
+def test_an_optimizer_that_exits_fails_its_lines(check, monkeypatch):
+    monkeypatch.setattr("optax_lab.contract.LINES", [LINES["compiles_once"]])
+    code, out, _ = check("checked_optim:that_exits", "--json")
+    (row,) = json.loads(out)["lines"]
+    assert (code, row["verdict"], row["case"]) == (1, "failed", "SystemExit: 3")
+    code, out, err = check("checked_optim:exits_at_once")
+    assert (code, out) == (2, "")
+    assert "it calls sys.exit('no')" in err
 
 
 def test_what_is_given_is_what_is_checked(check):

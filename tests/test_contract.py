@@ -301,6 +301,13 @@ def test_the_rate_is_the_functions_own_where_it_has_one():
     assert made == [0.3, 0.2, subject.RATE]
 
 
+def test_a_rate_may_be_taken_by_position_only():
+    own = lambda lr, /, decay=0.5: optax_lab.momentum(lr, decay)
+    assert subject.rate(own) == "lr"
+    assert subject.hypers(own) == ["lr", "decay"]
+    assert contract.judge(LINES["array_is_a_number"], own).verdict == "kept"
+
+
 def test_weight_decays_are_found_by_their_names():
     assert subject.without_decay(optax.adamw) == {"weight_decay": 0.0}
     assert subject.without_decay(optax.adam) == {}

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from optax_lab import dissection
-from optax_lab.cli import choices, devices, output, progress
+from optax_lab.cli import choices, devices, guests, output, progress
 from optax_lab.cli.settings import Anatomy
 from optax_lab.optimizers import table
 from optax_lab.views import figures
@@ -16,14 +16,17 @@ def run(settings: Anatomy, argv: list[str]) -> int:
     output.check(settings)
     devices.start("cpu")
     texts = settings.optimizers or tuple(table.OPTIMIZERS)
-    choices.all_optimizers(texts)  # or say which is none before anything is written
+    with guests.welcome():  # or say which is none before anything is written
+        choices.all_optimizers(texts)
     bar = progress.bar("optimizers", len(texts))
     found: list[dissection.Anatomy] = []
     with output.opened(settings, argv) as folder, bar as advance:
         for text in texts:
             with folder.guarded(text):
-                make = choices.maker(text)[1]
-                found.append(dissection.dissect(text, make, dtype=settings.dtype))
+                with guests.welcome():
+                    make = choices.maker(text)[1]
+                    one = dissection.dissect(text, make, dtype=settings.dtype)
+                found.append(one)
                 if settings.optimizers:
                     _write(folder, found[-1], alone=len(texts) == 1)
             if folder.status == "interrupted":
@@ -34,14 +37,18 @@ def run(settings: Anatomy, argv: list[str]) -> int:
 
 
 def _write(folder: output.Folder, found: dissection.Anatomy, *, alone: bool) -> None:
-    """Draws the responses, and writes their values."""
+    """Draws the responses, where they are finite, and writes their values."""
     names = ["update", *(kept.name for kept in found.kept)]
     labels = ["the update", *map(_label, found.kept)]
     responses = [found.update, *(kept.response for kept in found.kept)]
     series = dict(zip(labels, responses, strict=True))
-    file = "responses" if alone else re.sub(r"[^\w.=+,()-]+", "-", found.name)
-    figure = figures.responses(series, title=found.name)
-    figures.save(figure, folder.path / f"{file}.png")
+    bad = [n for n, r in zip(names, responses, strict=True) if not np.isfinite(r).all()]
+    if bad:
+        output.say(f"{found.name}: no picture, as {', '.join(bad)} is not finite")
+    else:
+        file = "responses" if alone else re.sub(r"[^\w.=+,()-]+", "-", found.name)
+        figure = figures.responses(series, title=found.name)
+        figures.save(figure, folder.path / f"{file}.png")
     for name, response in zip(names, responses, strict=True):
         told = {"optimizer": found.name, "of": name}
         rows = enumerate(zip(*map(np.ndarray.tolist, response), strict=True), start=1)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from optax_lab import contract
-from optax_lab.cli import choices, devices, output, progress
+from optax_lab.cli import choices, devices, guests, output, progress
 from optax_lab.cli.settings import Check
 from optax_lab.optimizers import table
 
@@ -12,7 +12,8 @@ from optax_lab.optimizers import table
 def run(settings: Check, argv: list[str]) -> int:
     """Checks every optimizer; Ctrl-C ends it with what is known."""
     devices.start("cpu")
-    makers = dict(map(choices.maker, settings.optimizers or table.OPTIMIZERS))
+    with guests.welcome():
+        makers = dict(map(choices.maker, settings.optimizers or table.OPTIMIZERS))
     rows, status = [], "ok"
     try:
         rows.extend(_judged(makers))
@@ -29,7 +30,9 @@ def _judged(makers: dict[str, Callable[..., Any]]) -> Iterator[dict[str, str]]:
         warnings.simplefilter("ignore")  # someone's optimizer may warn at every step
         for name, make in makers.items():
             for line in contract.LINES:
-                yield {"optimizer": name} | contract.judge(line, make)._asdict()
+                with guests.welcome():
+                    result = contract.judge(line, make)
+                yield {"optimizer": name} | result._asdict()
                 advance(1)
 
 

@@ -168,10 +168,13 @@ def _make(call: Call, find: Callable[[str], Any]) -> Any:
 
 
 def _arguments(call: Call, find: Callable[[str], Any]) -> tuple[list, dict[str, Any]]:
-    """Makes what a call is given."""
+    """Makes what a call is given, and passes by position what has no other way."""
     deeper = lambda v: _make(v, find) if isinstance(v, Call) else v
     kwargs = {name: deeper(value) for name, value in call.kwargs}
-    return [deeper(value) for value in call.args], kwargs
+    parameters = _parameters(find(call.name)).values()
+    first = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
+    args = [kwargs.pop(name) for name in first if name in kwargs]
+    return [*args, *(deeper(value) for value in call.args)], kwargs
 
 
 def _parameters(make: Any) -> dict[str, inspect.Parameter]:

@@ -24,7 +24,7 @@ def case(what: str) -> Iterator[None]:
         yield
     except NotApplicable:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Broken(f"{what}: {one_line(error)}") from error
 
 

@@ -92,6 +92,6 @@ def judge(line: Line, make: Make) -> Result:
         line.keeps(make)
     except cases.NotApplicable as reason:
         return Result(line.sentence, "not applicable", str(reason))
-    except Exception as error:  # whatever someone's own optimizer raises
+    except (Exception, SystemExit) as error:  # whatever someone's own optimizer raises
         return Result(line.sentence, "failed", cases.one_line(error))
     return Result(line.sentence, "kept", "")

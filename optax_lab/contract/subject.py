@@ -95,7 +95,15 @@ def build(make: Make, **given: Any) -> optax.GradientTransformationExtraArgs:
     name = rate(make)
     if name is not None and name not in given:
         given[name] = usual(make, name)
-    return optax.with_extra_args_support(make(**given))
+    return optax.with_extra_args_support(called(make, given))
+
+
+def called(make: Make, given: dict[str, Any]) -> Any:
+    """Calls a function by names, even of arguments that it takes by position only."""
+    parameters = inspect.signature(make).parameters.values()
+    first = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
+    rest = {name: value for name, value in given.items() if name not in first}
+    return make(*(given[name] for name in first if name in given), **rest)
 
 
 def tree(dtype: Any = jnp.float32, value: Any = None) -> PyTree:
@@ -202,7 +210,7 @@ def _accepts(make: Make, name: str, numbers: tuple[float, ...]) -> bool:
 
 
 def _is_named(parameter: inspect.Parameter) -> bool:
-    return parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    return parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
 
 def _is_float(parameter: inspect.Parameter) -> bool:

@@ -115,7 +115,8 @@ def _made(optimizer: Optimizer) -> tuple[optax.GradientTransformation, float]:
     if not callable(optimizer):
         return optimizer, 1.0
     parameters = inspect.signature(optimizer).parameters
-    if names := [name for name in _NAMES_OF_RATE if name in parameters]:
+    named = {n for n, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY}
+    if names := [name for name in _NAMES_OF_RATE if name in named]:
         return optimizer(**{names[0]: RATE}), RATE
     first = next(iter(parameters.values()), None)
     if first is None or _is_optional(first):
