@@ -93,9 +93,13 @@ def read(state: Ewma) -> PyTree:
     decays. Before the first observation it is 0. Leaves are float32 or wider.
     """
     weight = jnp.where(state.weight > 0, state.weight, jnp.ones_like(state.weight))
-    # An average of 16 bits may stand at the end of its range, and w below 1.
-    is_short = any(leaf.dtype.itemsize < 4 for leaf in jax.tree.leaves(state.average))
-    cut = precision.saturate if is_short else lambda quotient: quotient
+    # An average of 16 bits may stand at the end of its range, and w below 1. So may any
+    # by a rounding error; but complex infinities alone are NaN in the next product.
+    is_cut = any(
+        leaf.dtype.itemsize < 4 or jnp.issubdtype(leaf.dtype, jnp.complexfloating)
+        for leaf in jax.tree.leaves(state.average)
+    )
+    cut = precision.saturate if is_cut else lambda quotient: quotient
     return precision.each(lambda a: cut(a / weight), state.average)
 
 
@@ -118,8 +122,9 @@ def accumulate(
 
     Heavy-ball momentum is a sum with a decay below 1, Adagrad's one with decay 1. From
     0 the sum is 1 / (1 − β) times the average. Dtypes, None and `key` are as in
-    `update`.
+    `update`. In float32 a sum that leaves the number range is infinite from then on.
     """
+    # Not cut there: XLA would read and write twice the bytes of a heavy-ball step.
     add = lambda t, x: t if x is None else decay * t + x
     return precision.store(precision.each(add, total, x), total, key=key)
 

@@ -83,6 +83,9 @@ def the_end_of_a_short_range():
     full = jnp.full(2, jnp.finfo(jnp.bfloat16).max, jnp.bfloat16)
     short = ewma.Ewma(full, jnp.asarray(0.5, jnp.float32))
     close(ewma.read(short), float(jnp.finfo(jnp.float32).max))
+    largest = np.finfo(np.float64).max
+    turned = ewma.Ewma(jnp.full(2, largest * 1j), jnp.asarray(0.5))
+    close(ewma.read(turned), largest * 1j)
 
 
 def summing():
