@@ -131,6 +131,8 @@ def links():
     stepped = lambda link, params=x: link.update(g, link.init(x), params)[0]
     close(stepped(scaling.scale_by_learning_rate(0.5)), [-0.5, 1])
     close(stepped(scaling.scale_by_learning_rate(0.5, flip_sign=False)), [0.5, -1])
+    halved = scaling.scale_by_learning_rate(lambda t: 0.5 + 0 * t, flip_sign=False)
+    close(stepped(halved), [0.5, -1])
     close(stepped(scaling.add_decayed_weights(0.5)), [2.5, 0])
     close(stepped(scaling.add_decayed_weights(0.5, mask=False)), g)
     close(stepped(scaling.weight_decay(1.0)), [4, 2])

@@ -255,6 +255,22 @@ def test_a_check_has_a_result_for_every_line_and_lines_may_be_ones_own():
     assert len({line.sentence for line in contract.LINES}) == len(contract.LINES)
 
 
+def test_an_optimizer_that_is_already_made_is_refused_with_what_to_give():
+    with pytest.raises(ValueError, match="already made, give `lambda: optimizer`"):
+        contract.check(optax.sgd(0.1))
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+@pytest.mark.parametrize("name", table.OPTIMIZERS)
+def test_a_matrix_without_elements_is_no_hindrance(name, shape):
+    params = subject.tree() | {"none": jnp.zeros(shape, jnp.float32)}
+    optimizer = subject.build(table.OPTIMIZERS[name].make)
+    state = optimizer.init(params)
+    updates, _ = subject.update(optimizer, params, state, params)
+    assert updates["none"].shape == shape
+    assert np.all(np.isfinite(updates["w"]))
+
+
 def test_an_optimizer_without_arguments_is_asked_for_less():
     ready = optax.sgd(0.1)
     results = {

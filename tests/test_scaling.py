@@ -67,6 +67,16 @@ def test_a_mask_a_prefix_of_one_and_a_function_say_what_decays(mask):
     np.testing.assert_array_equal(updates["deep"][0], 0)
 
 
+def test_a_learning_rate_alone_may_be_a_schedule():
+    for flip, sign in ((True, -1), (False, 1)):
+        link = scaling.scale_by_learning_rate(lambda step: 0.5 + step, flip_sign=flip)
+        state, found = link.init(PARAMS), []
+        for _ in range(2):
+            updates, state = link.update(PARAMS, state)
+            found.append(float(updates["deep"][1]))
+        assert found == [sign * 0.5, sign * 1.5]
+
+
 def test_a_masked_gradient_may_be_none():
     optimizer = optax_lab.adamw(0.1, mask={"w": True, "deep": False})
     grads = {"w": PARAMS["w"], "deep": [None, PARAMS["deep"][1]]}

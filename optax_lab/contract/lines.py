@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
+import optax
+
 from optax_lab.contract import cases, dtypes, hypers, neighbours, numbers
 from optax_lab.contract.subject import Make
 
@@ -60,7 +62,9 @@ LINES = (
 )
 
 
-def check(make: Make, lines: Iterable[Line] = LINES) -> list[Result]:
+def check(
+    make: Make | optax.GradientTransformation, lines: Iterable[Line] = LINES
+) -> list[Result]:
     """Checks an optimizer against every line of the contract.
 
     Args:
@@ -82,7 +86,13 @@ def check(make: Make, lines: Iterable[Line] = LINES) -> list[Result]:
     No gradient (None) moves nothing
     A constant schedule stands for its number
     An impossible number is refused by name
+
+    Raises:
+      ValueError: if `make` is no function, but an optimizer that is already made.
     """
+    if not callable(make):
+        how = "of an optimizer that is already made, give `lambda: optimizer`"
+        raise ValueError(f"make must be a function that makes an optimizer: {how}")
     return [judge(line, make) for line in lines]
 
 

@@ -80,7 +80,8 @@ def outer(updates: PyTree, shapes: Shapes) -> PyTree:
 def _products(x: Array, axis: int, shape: tuple[int, ...]) -> Array:
     if shape == ():
         return jnp.zeros((), x.dtype)
-    rows = jnp.moveaxis(x, axis, 0).reshape(x.shape[axis], -1)
+    others = math.prod(n for a, n in enumerate(x.shape) if a != axis)
+    rows = jnp.moveaxis(x, axis, 0).reshape(x.shape[axis], others)
     whole = len(shape) == 2
     return rows @ rows.conj().T if whole else jnp.sum(numerics.abs_sq(rows), axis=1)
 

@@ -126,6 +126,8 @@ def scale_by_shape(
 
     def scale(x, axes):
         inputs, outputs = _fans(x, axes)
+        if not x.size:
+            return precision.widen(x)
         if consistent_rms is None:
             return math.sqrt(max(1, outputs / inputs)) * precision.widen(x)
         return math.sqrt(max(inputs, outputs)) * consistent_rms * precision.widen(x)
@@ -198,7 +200,8 @@ def _as_matrices(
     turned = x.transpose(order)
     back = sorted(range(x.ndim), key=order.__getitem__)
     restore = lambda y: y.reshape(turned.shape).transpose(back)
-    return turned.reshape(-1, *_fans(x, axes)), restore
+    rest = math.prod(x.shape[a] for a in _axes(x, axes)[0])
+    return turned.reshape(rest, *_fans(x, axes)), restore
 
 
 # --- The iteration's steps ------------------------------------------------------------

@@ -11,17 +11,22 @@ from jax.typing import ArrayLike
 from jaxtyping import PyTree
 
 from optax_lab import precision
-from optax_lab.transforms import numerics
+from optax_lab.transforms import numerics, scheduling
 
 
 def scale_by_learning_rate(
-    learning_rate: ArrayLike, *, flip_sign: bool = True
+    learning_rate: scheduling.Hyper, *, flip_sign: bool = True
 ) -> optax.GradientTransformation:
     """Turns a direction into a step: −η times it (+η when `flip_sign` is False).
+
+    η may be a schedule, whose step is then kept in the state.
 
     Raises:
       ValueError: if `learning_rate` is a negative or non-finite Python number.
     """
+    if callable(learning_rate):
+        make = scheduling.scheduled(scale_by_learning_rate)
+        return make(learning_rate, flip_sign=flip_sign)
     numerics.check_at_least_0("learning_rate", learning_rate)
     sign = -1 if flip_sign else 1
 
