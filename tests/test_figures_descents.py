@@ -48,6 +48,8 @@ def multiples(n=6):
     return figures.multiples(QUADRATIC, panels | {"learning rate 11": {"adam": LOST}})
 
 
+LONG = "mccormick: f(x, y) = sin(x + y) + (x − y)² − 1.5x + 2.5y + 1, turned by 45°, "
+LONG += "noise of 0.1 in the gradient"
 RATES, DECAYS = np.geomspace(1e-2, 1e2, 5), np.array([0.0, 0.5, 0.9, 0.99])
 HITS = np.array(
     [
@@ -86,13 +88,13 @@ def breaking(rows=200, at=50):
     return {"above_best": values, "gradient_norm": values}
 
 
-def states(steps=200):
+def states(steps=200, title="adam(0.1) on the quadratic"):
     k = np.arange(1, steps + 1)[:, None]
     return figures.states(
         {"μ": np.sin(k / [9, 30]), "ν": jnp.asarray([1.0, 1e-3] / k)},
         10.0 ** np.sin(k / [9, 30]),
         {"μ": 1 - 0.9 ** k[:, 0], "ν": 1 - 0.999 ** k[:, 0]},
-        title="adam(0.1) on the quadratic",
+        title=title,
     )
 
 
@@ -114,6 +116,11 @@ def everything():
         "curves": figures.descent_curves({long: falling(), "sgd": breaking()}),
         "lanes": figures.descent_curves(lanes, record_every=10, title="rosenbrock"),
         "states": states(),
+        "long surface": figures.surface(QUADRATIC, {"sgd": BENT}, title=LONG),
+        "long heat map": heat_map(title=LONG),
+        "long curves": figures.descent_curves({"sgd": falling()}, title=LONG),
+        "long states": states(title=LONG),
+        "long multiples": figures.multiples(QUADRATIC, {"": {}}, title=LONG),
     }
 
 
@@ -166,6 +173,11 @@ def test_no_figure_has_axes_that_show_nothing(everything):
         "curves": 2,
         "lanes": 2,
         "states": 4,
+        "long surface": 2,
+        "long heat map": 2,
+        "long curves": 2,
+        "long states": 4,
+        "long multiples": 1,
     }
 
 
@@ -208,6 +220,24 @@ def test_every_figure_says_what_it_shows_and_its_file_does_too(everything, tmp_p
         figures.save(figure, path)
         with Image.open(path) as image:
             assert image.info["Description"] == figures.alt_text(figure) != ""
+
+
+def test_a_long_title_takes_nothing_from_the_panels(everything):
+    for name in ("heat map", "curves", "states"):
+        figure, long = everything[name], everything[f"long {name}"]
+        for one in (figure, long, figure, long):
+            one.draw_without_rendering()
+        assert " ".join(long.get_suptitle().split()) == LONG
+        height, other = (f.axes[0].get_window_extent().height for f in (figure, long))
+        assert other > 0.9 * height
+
+
+def test_lines_of_a_text_are_few_and_about_equally_long():
+    assert style.wrap("", 9) == []
+    assert style.wrap("rate 1", 16) == ["rate 1"]
+    assert style.wrap("rate 1, momentum 0", 16) == ["rate 1,", "momentum 0"]
+    assert style.wrap("weight_decay=1e-6 or 0", 17) == ["weight_decay=1e-6", "or 0"]
+    assert style.wrap(17 * "a", 10) == [10 * "a", 7 * "a"]
 
 
 # Multiples

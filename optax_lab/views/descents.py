@@ -62,7 +62,7 @@ def descent_curves(
         rows = max(v.shape[1] for lanes in runs.values() for v in lanes.values())
         scale_steps(panels[-1], 0, (rows - 1) * record_every)
         panels[0].set_title(_count(runs))
-        figure.suptitle(title or "")
+        style.title(figure, title)
         style.legend_below(figure, _handles(runs, record_every))
         figure.set_label(_alt_text(names, runs, record_every, title))
     return figure

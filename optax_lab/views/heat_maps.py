@@ -82,7 +82,8 @@ def heat_map(
         handles += _draw_best(axes, drawn, labels)
         handles += _draw_curves(axes, drawn, curves or {})
         handles += _draw_points(axes, drawn, points or {})
-        axes.set(xlabel=labels[0], ylabel=labels[1], title=title or "")
+        axes.set(xlabel=labels[0], ylabel=labels[1])
+        style.title(figure, title)
         if handles:
             style.legend_below(figure, handles)
         theory = [*(curves or {}), *(points or {})]

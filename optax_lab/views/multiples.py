@@ -46,9 +46,7 @@ def multiples(
         "\n".join([textwrap.fill(name, _letters(across)), *lines])
         for name, lines in told.items()
     ]
-    heading = title or f"{surface.name}: {surface.formula}"
-    heading = textwrap.fill(heading, int(6.5 * width))
-    with style.new_figure(width, _height(rows, across, heading, names)) as figure:
+    with style.new_figure(width, _height(rows, across, names)) as figure:
         places = figure.add_gridspec(rows, columns)
         grid = surfaces.grid_of(surface)
         for i, (name, text) in enumerate(zip(drawn, names, strict=True)):
@@ -58,7 +56,7 @@ def multiples(
                 surfaces.draw_path(axes, path, size=_SIZES[columns])
             axes.set_title(text, fontsize=13)
             _label_outside(axes, i, columns, len(panels))
-        figure.suptitle(heading)
+        style.title(figure, title or f"{surface.name}: {surface.formula}")
         style.legend_below(figure, _handles(surface, labels, drawn))
         figure.set_label(_alt_text(surface, panels, drawn))
     return figure
@@ -75,10 +73,10 @@ def _letters(width: float) -> int:
     return int(9 * width)
 
 
-def _height(rows: int, across: float, heading: str, names: list[str]) -> float:
-    """Returns a figure's height in inches, with room for all lines of its titles."""
+def _height(rows: int, across: float, names: list[str]) -> float:
+    """Returns a figure's height in inches, with room for all lines of its panels."""
     lines = max(len(name.splitlines()) for name in names)
-    return rows * (across + 0.22 * lines) + 0.3 * len(heading.splitlines()) + 0.45
+    return rows * (across + 0.22 * lines) + 0.75
 
 
 def _paths(surface: Any, labels: list[str], runs: Runs) -> dict[str, paths.Path]:

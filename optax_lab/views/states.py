@@ -58,7 +58,7 @@ def states(
             handles += _draw(panels[-2], "weights", of, len(coordinates))
             panels[-2].set(ylim=(-0.08, 1.08), yticks=(0, 0.5, 1))
         descents.scale_steps(panels[-1], 1, len(ratios))
-        figure.suptitle(title or "")
+        style.title(figure, title)
         for handle, label in zip(handles, [*coordinates, *shares], strict=True):
             handle.set_label(label)
         style.legend_below(figure, handles)

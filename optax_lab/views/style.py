@@ -64,6 +64,27 @@ def new_figure(width: float, height: float) -> Iterator[mpl_figure.Figure]:
         yield mpl_figure.Figure(figsize=(width, height), layout="constrained")
 
 
+def wrap(text: str, letters: int) -> list[str]:
+    """Wraps a text into as few lines as possible, and those about equally long."""
+    lines = textwrap.wrap(text, letters)
+    longest = max(map(len, text.split()), default=letters)
+    for fewer in range(max(longest, letters // 2), letters):
+        if len(even := textwrap.wrap(text, fewer)) == len(lines):
+            return even
+    return lines
+
+
+def title(figure: mpl_figure.Figure, text: str | None) -> None:
+    """Puts a title above the figure, in as many lines as its width makes necessary.
+
+    The figure grows by the height of all lines but the first.
+    """
+    lines = wrap(text or "", int(6.5 * figure.get_figwidth()))
+    if lines:
+        figure.set_figheight(figure.get_figheight() + 0.3 * (len(lines) - 1))
+        figure.suptitle("\n".join(lines))
+
+
 def legend_below(figure: mpl_figure.Figure, handles: Sequence[artist.Artist]) -> None:
     """Puts the legend under the figure, where it covers no data.
 

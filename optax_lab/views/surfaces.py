@@ -49,7 +49,7 @@ def surface(
         )
         _draw_surface(axes["surface"], surface, grid, drawn)
         _draw_plan(axes["contours"], surface, grid, drawn)
-        figure.suptitle(title or f"{surface.name}: {surface.formula}")
+        style.title(figure, title or f"{surface.name}: {surface.formula}")
         style.legend_below(figure, handles(drawn))
         figure.set_label(_alt_text(surface, trajectories, drawn))
     return figure
