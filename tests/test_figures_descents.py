@@ -347,8 +347,40 @@ def test_decays_stand_further_apart_the_nearer_they_are_to_1():
         ([-1, 0, 10, 100], "linear"),
     ],
 )
-def test_the_other_axis_is_for_decays_or_logarithmic_or_linear(y, scale):
-    assert heat_map(y=np.array(y, float)).axes[0].get_yscale() == scale
+def test_both_axes_are_for_decays_or_logarithmic_or_linear(y, scale):
+    y = np.array(y, float)
+    assert heat_map(y=y).axes[0].get_yscale() == scale
+    assert heat_map(HITS.T, y, RATES).axes[0].get_xscale() == scale
+
+
+@pytest.mark.parametrize(
+    ("x", "scale"),
+    [
+        ([0, 0.5, 0.8, 0.9, 0.99], "function"),
+        ([0.5, 0.8, 0.9, 0.95, 0.99], "function"),
+        ([1e-4, 1e-3, 1e-2, 0.1, 0.9], "log"),  # rates, though the last may be a decay
+        ([0.1, 0.2, 0.4, 0.8, 1.6], "log"),  # little more than a decade
+        ([0, 1, 2, 3, 4], "linear"),
+    ],
+)
+def test_cells_are_about_equally_wide_and_have_numbers(x, scale):
+    figure = heat_map(x=np.array(x))
+    axes = figure.axes[0]
+    assert axes.get_xscale() == scale
+    edges = axes.collections[0].get_coordinates()[0, :, 0]
+    there = axes.transData.transform(np.column_stack([edges, 0 * edges + 0.5]))[:, 0]
+    assert np.diff(there).max() < 5 * np.diff(there).min()
+    low, high = axes.get_xlim()
+    assert 2 <= sum(low <= tick <= high for tick in axes.get_xticks()) <= 7
+
+
+def test_a_narrow_range_has_numbers_too():
+    values = 1000 + HITS[1:4, :3] / 100
+    figure = heat_map(values, np.array([0.61, 0.62, 0.63]), np.array([0.1, 0.11, 0.12]))
+    for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis, figure.axes[1].yaxis):
+        low, high = axis.get_view_interval()
+        ticks = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
+        assert 2 <= len(ticks) <= 7
 
 
 def test_the_best_cell_has_a_white_edged_star_and_its_values_are_in_the_legend():
@@ -441,7 +473,6 @@ def test_one_cell_can_be_drawn():
         (HITS.T, RATES, DECAYS, r"values have shape \(4, 5\), but x and y are \(5,\)"),
         (HITS, RATES[::-1], DECAYS, "x must be finite numbers in rising order"),
         (HITS, RATES, np.full(4, 0.5), "y must be finite numbers in rising order"),
-        (HITS, RATES - 0.01, DECAYS, "x starts at 0, but must be positive"),
         (np.ones((0, 4)), np.ones(0), DECAYS, "x must be finite"),
     ],
 )

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array
 from matplotlib import axes as mpl_axes
-from matplotlib import colors, lines, patches, patheffects, ticker
+from matplotlib import colors, lines, patches, patheffects
 from matplotlib import figure as mpl_figure
 
-from optax_lab.views import style
+from optax_lab.views import scales, style
 
 Series = Array | np.ndarray
 
@@ -20,10 +20,6 @@ _DIVERGED: dict[str, Any] = {
     "edgecolor": style.GREY,
     "hatch": "////",
 }
-_DECAYS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
-_FEW_DECAYS = (0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
-
-
 _HUGE = 1e100  # what is larger is as good as diverged
 _DEEP = 1e-16  # of the largest value: what is smaller has the same colour
 
@@ -36,7 +32,8 @@ class _Map(NamedTuple):
     y: np.ndarray
     x_edges: np.ndarray
     y_edges: np.ndarray
-    y_scale: str  # "decay", "log" or "linear"
+    x_scale: str  # "decay", "log" or "linear"
+    y_scale: str
     best: tuple[int, int] | None
 
 
@@ -52,15 +49,15 @@ def heat_map(
 ) -> mpl_figure.Figure:
     """Draws what came of every pair of two hyperparameters as the colour of a cell.
 
-    x has a logarithmic axis. Decays, y in [0, 1), stand at −log₁₀(1 − y), where 0.9,
-    0.99 and 0.999 are equally far apart; any other y has a logarithmic axis if it is
-    positive and spans more than a decade, else a linear one. Colours are logarithmic
-    too where all values are positive. The best cell, of the lowest value, has a star.
+    Decays β, in [0, 1), stand at −log₁₀(1 − β), where 0.9, 0.99 and 0.999 are equally
+    far apart; what is positive has a logarithmic axis if it is more evenly spaced
+    there, and all else a linear one. Colours are logarithmic where all values are
+    positive. The best cell, of the lowest value, has a star.
 
     Args:
       values: What came out, (x, y): `inf` where a target was never reached, nan where
         a run diverged.
-      x: Learning rates, or anything that is positive, in rising order.
+      x: One hyperparameter, in rising order.
       y: The other hyperparameter, in rising order.
       labels: What x, y and the values are.
       curves: Theory: by label, x and y of a line.
@@ -99,78 +96,24 @@ def _map_of(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> _Map:
     for name, axis in (("x", x), ("y", y)):
         if not axis.size or not np.isfinite(axis).all() or (np.diff(axis) <= 0).any():
             raise ValueError(f"{name} must be finite numbers in rising order")
-    if x[0] <= 0:
-        raise ValueError(f"x starts at {x[0]:g}, but must be positive: its axis is log")
-    scale = _scale_of(y)
+    x_scale, y_scale = scales.scale_of(x), scales.scale_of(y)
     found = np.where(np.isfinite(values), values, np.inf)
     best = np.unravel_index(found.argmin(), found.shape)
     return _Map(
         *(values, x, y),
-        _edges(x, np.log, np.exp),
-        _edges(y, *_FUNCTIONS[scale]),
-        scale,
+        scales.edges_of(x, x_scale),
+        scales.edges_of(y, y_scale),
+        x_scale,
+        y_scale,
         (int(best[0]), int(best[1])) if np.isfinite(found[best]) else None,
     )
 
 
-def _scale_of(y: np.ndarray) -> str:
-    """Chooses a scale; small decays, such as those of weights, are but positive."""
-    if y[0] >= 0 and 0.5 <= y[-1] < 1:
-        return "decay"
-    return "log" if y[0] > 0 and y[-1] > 10 * y[0] else "linear"
-
-
-def _memory(decay: Any) -> Any:
-    """Returns −log₁₀(1 − β): how many digits of β are nines."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return -np.log10(1 - np.asarray(decay))
-
-
-def _decay(memory: Any) -> Any:
-    return 1 - 10.0 ** -np.asarray(memory)
-
-
-_FUNCTIONS = {
-    "decay": (_memory, _decay),
-    "log": (np.log, np.exp),
-    "linear": (np.asarray, np.asarray),
-}
-
-
-def _edges(at: np.ndarray, there: Any, back: Any) -> np.ndarray:
-    """Returns the edges of cells: halfway between their middles, on the axis."""
-    at = there(at)
-    half = np.diff(at) / 2 if len(at) > 1 else np.array([0.5])
-    return back(np.concatenate([[at[0] - half[0]], at[1:] - half, [at[-1] + half[-1]]]))
-
-
 def _scale(axes: mpl_axes.Axes, drawn: _Map) -> None:
-    axes.set_xscale("log")
-    if drawn.y_scale == "decay":
-        axes.set_yscale("function", functions=_FUNCTIONS["decay"])
-    else:
-        axes.set_yscale(drawn.y_scale)
-    axes.set(xlim=drawn.x_edges[[0, -1]], ylim=drawn.y_edges[[0, -1]])
-    _tick(axes.xaxis, drawn.x_edges)
-    if drawn.y_scale == "decay":
-        few = np.ptp(_memory(drawn.y_edges)) > 2.5
-        axes.yaxis.set_major_locator(
-            ticker.FixedLocator(_FEW_DECAYS if few else _DECAYS)
-        )
-        axes.yaxis.set_major_formatter("{x:g}")
-    elif drawn.y_scale == "log":
-        _tick(axes.yaxis, drawn.y_edges)
+    scales.set_scale(axes.xaxis, drawn.x_scale, drawn.x, drawn.x_edges)
+    scales.set_scale(axes.yaxis, drawn.y_scale, drawn.y, drawn.y_edges)
     for side in ("top", "right"):
         axes.spines[side].set_visible(True)
-
-
-def _tick(axis: Any, span: np.ndarray) -> None:
-    """Gives a logarithmic axis numbers that are read without counting zeros."""
-    decades = np.log10(span[-1] / span[0])
-    subs = (1, 2, 5) if decades < 2 else (1, 3) if decades < 3 else (1,)
-    axis.set_major_locator(ticker.LogLocator(subs=subs))
-    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,g}"))
-    axis.set_minor_formatter(ticker.NullFormatter())
 
 
 def _draw_cells(figure: Any, axes: Any, drawn: _Map, label: str) -> list:
@@ -185,7 +128,7 @@ def _draw_cells(figure: Any, axes: Any, drawn: _Map, label: str) -> list:
         bar = figure.colorbar(mesh, ax=axes, label=label, pad=0.03)
         bar.outline.set_visible(False)
         if isinstance(mesh.norm, colors.LogNorm):
-            _tick(bar.ax.yaxis, np.array([mesh.norm.vmin, mesh.norm.vmax]))
+            scales.tick(bar.ax.yaxis, np.array([mesh.norm.vmin, mesh.norm.vmax]))
     looks = (
         (np.isinf(cells).any(), _NEVER, "never reached"),
         (np.isnan(cells).any(), _DIVERGED, "diverged"),
@@ -229,7 +172,7 @@ def _draw_curves(axes: mpl_axes.Axes, drawn: _Map, curves: Mapping) -> list:
     handles = []
     for i, (label, (x, y)) in enumerate(curves.items()):
         x, y = np.asarray(x, float), np.asarray(y, float)
-        seen = (x > 0) & (y < 1 if drawn.y_scale == "decay" else np.isfinite(y))
+        seen = scales.seen_on(drawn.x_scale, x) & scales.seen_on(drawn.y_scale, y)
         handles += axes.plot(
             np.where(seen, x, np.nan),
             np.where(seen, y, np.nan),
