@@ -297,6 +297,45 @@ def test_panels_stand_in_at_most_four_columns_and_are_named_at_the_outside(n, co
     assert limits == {QUADRATIC.window}
 
 
+def swinging(n=10_000):
+    """A path that swings across most of the window."""
+    k = np.arange(n)
+    return line(*np.stack([3 * np.cos(k / n), 2 * np.cos(3 * k)], axis=1))
+
+
+def jittering(n=10_000):
+    """A path that goes to the minimum and jitters there."""
+    noise = 0.05 * np.random.default_rng(0).normal(size=(n, 2))
+    return line(*np.linspace((-2, -2), (0, 0), 50), *noise)
+
+
+def test_a_path_that_swings_for_long_is_thin_and_its_markers_are_not():
+    runs = {"swinging": swinging(), "jittering": jittering(), "straight": STRAIGHT}
+    figure = figures.surface(QUADRATIC, runs)
+    many = figures.multiples(QUADRATIC, {"one": runs})
+    for axes in (*figure.axes, many.axes[0]):
+        lines = [x for x in axes.lines if x.get_linestyle() != "None"]
+        thin, *others = lines[-3:]
+        assert thin.get_linewidth() <= 0.8
+        assert matplotlib.colors.to_rgba(thin.get_color())[3] < 0.6
+        assert all(other.get_linewidth() > 1 for other in others)
+        assert {other.get_color() for other in others} == {VERMILLION, GREEN}
+        if axes.name != "3d":
+            assert thin.get_markerfacecolor() == BLUE
+            assert thin.get_markersize() > 5
+    assert [handle.get_color() for handle in figure.legends[0].legend_handles] == [
+        BLUE,
+        VERMILLION,
+        GREEN,
+    ]
+
+
+def test_the_line_of_a_swinging_path_is_thin_in_a_film_too(tmp_path, frames):
+    film(tmp_path / "film.gif", {"swinging": swinging()}, seconds=0.2)
+    assert frames[-1].widths == [0.8]
+    assert frames[-1].markers == ["o"]
+
+
 def test_panels_that_cannot_be_drawn_are_refused():
     with pytest.raises(ValueError, match="panels is empty"):
         figures.multiples(QUADRATIC, {})
@@ -689,6 +728,7 @@ def frames(monkeypatch):
                 title=axes.get_title(loc="left"),
                 heads=[np.squeeze(head.get_xydata()) for head in heads],
                 markers=[head.get_marker() for head in heads],
+                widths=[x.get_lw() for x in axes.lines if x.get_marker() == "None"],
                 paths=[x.get_xydata() for x in axes.lines if x.get_marker() == "None"],
             )
         )

@@ -165,7 +165,7 @@ def _draw(
 
 def _walker(axes: Any, path: paths.Path, every: int) -> _Walker:
     look = path.mark
-    (line,) = axes.plot([], [], color=look.color, linestyle=look.line, lw=path.width)
+    (line,) = axes.plot([], [], **surfaces.line_of(path))
     (head,) = axes.plot(
         *([], []), marker=look.marker, color=look.color, ms=11, mec="white", zorder=7
     )

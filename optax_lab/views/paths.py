@@ -9,6 +9,10 @@ from optax_lab.runs import descent
 from optax_lab.views import style
 
 _MARKS = 4  # along a path
+_CELLS = 32  # into which a window is cut along each axis
+_FULL = 4.0  # times a cell's side: a line as long as this in it leaves little else seen
+_PAINTED = 0.03  # of the cells: a path that fills more of them is drawn thin
+_PIECES = 1_000_000  # into which a path is cut at most, or nearly so
 
 
 class Path(NamedTuple):
@@ -20,6 +24,7 @@ class Path(NamedTuple):
     marked: np.ndarray  # indices of the points with a marker
     mark: style.Mark
     width: float
+    crowded: bool  # whether it would paint over what lies under it
     diverged: bool
     text: str
 
@@ -57,9 +62,24 @@ def path_of(
         _evenly(points, inside, share),
         mark,
         4.4 - 2.6 * share,
+        _is_crowded((points - low) / (high - low)),
         status == "diverged",
         f"{label}: {_outcome(status, int(run.steps_taken))}",
     )
+
+
+def _is_crowded(points: np.ndarray) -> bool:
+    """Tells whether a path fills many cells of the window, which is [0, 1]²."""
+    ends, n = _CELLS * points, len(points)
+    pieces = max(2, min(_CELLS, _PIECES // n)) if n else 0  # of each step
+    steps = np.diff(ends, axis=0)
+    lengths = np.repeat(np.linalg.norm(steps, axis=1) / max(pieces, 1), pieces)
+    places = (np.arange(pieces) + 0.5)[:, None] / max(pieces, 1)
+    at = (ends[:-1, None] + places * steps[:, None]).reshape(-1, 2)
+    seen = ((at >= 0) & (at < _CELLS)).all(axis=1)
+    cells = at[seen].astype(int) @ (_CELLS, 1)
+    filled = np.bincount(cells, lengths[seen], _CELLS**2) > _FULL
+    return bool(filled.mean() > _PAINTED)
 
 
 def heights(surface: Any, points: np.ndarray) -> np.ndarray:

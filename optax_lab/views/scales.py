@@ -65,7 +65,9 @@ def set_scale(axis: Any, scale: str, at: np.ndarray, edges: np.ndarray) -> None:
         axis.set_major_locator(ticker.MaxNLocator(7, integer=whole))
     there = axis.get_majorticklocs()
     if np.sum((there >= edges[0]) & (there <= edges[-1])) < 2:
-        axis.set_major_locator(ticker.FixedLocator(at[:: -(-len(at) // _MOST)]))
+        axis.set_major_locator(
+            ticker.FixedLocator(at[:: -(-len(at) // _MOST)].tolist())
+        )
         axis.set_major_formatter("{x:.4g}")
 
 

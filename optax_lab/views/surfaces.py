@@ -26,7 +26,8 @@ def surface(
     Contours are drawn at quantiles of the values in the window, so that flat and steep
     functions have equally many. Markers and arrows stand at equal distances along a
     path. What leaves the window is clipped; a run that diverged is drawn to its last
-    finite point and has a cross where it was last seen.
+    finite point and has a cross where it was last seen. A path that would paint over a
+    part of the window, as one that swings for thousands of steps, is a thin line.
 
     Args:
       surface: Anything with ``name``, ``formula``, ``value``, ``window``, ``minima``.
@@ -84,13 +85,7 @@ def _draw_surface(axes: Any, surface, grid, drawn: list[paths.Path]) -> None:
     for path in drawn:
         seen = np.column_stack([path.points, path.heights])
         seen[~path.inside] = np.nan
-        axes.plot(
-            *seen.T,
-            color=path.mark.color,
-            linestyle=path.mark.line,
-            linewidth=path.width,
-            zorder=5,
-        )
+        axes.plot(*seen.T, **line_of(path), zorder=5)
     (xlim, ylim) = surface.window
     axes.set(xlabel="x", ylabel="y", zlabel="f", xlim=xlim, ylim=ylim)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
@@ -147,17 +142,25 @@ def draw_path(axes: Any, path: paths.Path, *, size: float = 1.0) -> None:
         return
     axes.plot(
         *path.points.T,
-        color=path.mark.color,
-        linestyle=path.mark.line,
-        linewidth=path.width * size,
+        **line_of(path, size),
         marker=path.mark.marker,
         markevery=path.marked.tolist(),
         markersize=8 * size,
+        markerfacecolor=path.mark.color,
         markeredgecolor="white",
     )
     _draw_arrows(axes, path, size)
     if path.diverged:
         axes.plot(*last_seen(path), **cross(path.mark.color, size))
+
+
+def line_of(path: paths.Path, size: float = 1.0) -> dict[str, Any]:
+    """Returns the look of a path's line: thin and translucent if it is crowded."""
+    color = path.mark.color
+    if path.crowded:
+        return {"color": colors.to_rgba(color, 0.45), "linewidth": 0.8 * size}
+    line = {"linestyle": path.mark.line, "linewidth": path.width * size}
+    return {"color": color} | line
 
 
 def last_seen(path: paths.Path) -> np.ndarray:
