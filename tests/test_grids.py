@@ -137,6 +137,21 @@ def test_seeds_are_paired_over_hyperparameters():
     assert len(set(steps[0].tolist())) == 4
 
 
+def test_every_start_has_noise_of_its_own_and_the_same_for_all_hyperparameters():
+    surface = surfaces.noisy(BOWL, 0.5)
+    starts = jnp.asarray([[-2.0, -2.0]] * 3)
+    keys = jax.random.key(0)[None]
+    found = grid(surface, starts=starts, keys=keys, steps=1).trajectory
+    slopes = np.diff(found.points, axis=-2)[:, :, 0, 0] / RATES[:, None, None]
+    np.testing.assert_allclose(slopes, slopes[[0] * 7], rtol=1e-6)
+    assert len(np.unique(slopes[0, :, 0].round(9))) == 3
+    key = jax.random.fold_in(keys[0], 2)
+    alone = descent.descend(
+        surface.sample, optax_lab.sgd(RATES[0]), starts[2], key=key, steps=1
+    )
+    np.testing.assert_allclose(found.points[0, 2, 0], alone.points, rtol=1e-12)
+
+
 def test_a_pytree_may_be_descended():
     surface = SURFACES["factorisation"]()
     starts = surfaces.starts(surface, jax.random.key(0), 2)

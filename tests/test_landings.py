@@ -30,9 +30,45 @@ def test_the_first_hit_is_that_of_a_plain_loop(values, target):
     assert landings.first_hits(np.array(values), target) == expected
 
 
-def test_a_coarse_record_hits_at_the_steps_that_it_holds():
-    values = np.array([9.0, 4.0, 1.0])
-    assert landings.first_hits(values, 4.0, record_every=10) == 10
+@pytest.mark.parametrize("every", [1, 7, 400])
+def test_a_descent_counts_its_first_hit_whatever_it_records(every):
+    go = lambda target, **more: descent.descend(
+        BOWL.value, optax_lab.sgd(5.0), BOWL.start, steps=400, target=target, **more
+    )
+    whole = go(1e-6)
+    hit = int(landings.first_hits(whole.values, 1e-6))
+    assert 0 < hit < 400
+    assert int(go(1e-6, record_every=every).first_hit) == hit
+    assert int(go(-1.0).first_hit) == -1
+    assert int(go(9.0).first_hit) == 0
+    assert (
+        int(descent.descend(BOWL.value, optax_lab.sgd(5.0), BOWL.start).first_hit) == -1
+    )
+
+
+def test_a_noisy_descent_hits_by_what_is_there_and_not_by_what_it_sees():
+    surface, key = surfaces.noisy(BOWL, 0.5), jax.random.key(1)
+    run = descent.descend(
+        surface.sample,
+        optax_lab.sgd(1.0),
+        BOWL.start,
+        key=key,
+        steps=300,
+        target=0.01,
+        judge=BOWL.value,
+    )
+    there = landings.values_at(BOWL.value, run.points)
+    assert int(run.first_hit) == landings.first_hits(there, 0.01)
+    assert landings.first_hits(run.values, 0.01) != int(run.first_hit)
+
+
+def test_a_lane_that_ended_hits_nothing_any_more():
+    settings = {"stop": "gradient", "tolerance": 0.05, "steps": 400}
+    run = descent.descend(
+        BOWL.value, optax_lab.sgd(5.0), BOWL.start, target=1e-6, **settings
+    )
+    assert descent.STATUS[run.status] == "converged"
+    assert int(run.first_hit) == -1
 
 
 def test_a_run_that_hits_before_it_diverges_has_hit():
@@ -148,6 +184,18 @@ def test_a_diverged_rate_is_never_the_best_one():
     tuned = tune(steps=2000, rates=np.array([0.1, 1e3]))["sgd"]
     assert tuned.scores[1] == np.inf
     assert tuned.best == 0.1
+
+
+def test_where_no_rate_reaches_the_target_the_lowest_end_is_best_and_says_so():
+    tuned = tune(steps=20, rates=np.array([0.1, 1.0, 9.0]), target=1e-30)["sgd"]
+    assert tuned.best == 9.0
+    assert tuned.score == np.inf
+
+
+def test_where_every_rate_diverges_there_is_no_best():
+    tuned = tune(steps=4000, rates=np.array([1e2, 1e3]))["sgd"]
+    assert np.isnan(tuned.best)
+    assert not tuned.at_edge
 
 
 def test_noise_is_descended_and_not_scored():

@@ -122,7 +122,7 @@ def test_the_ends_themselves_are_at_the_boundary(low, factor):
     for margin in (0.0, 0.02):
         for end in space["x"]:
             assert selfchecks.at_boundary({"x": end}, space, margin=margin) == ["x"]
-        scale = spaces.scale_of(*space["x"])
+        scale = spaces.scale_of("x", *space["x"])
         (middle,) = spaces.scaled(np.array([0.5]), *space["x"], scale)
         assert selfchecks.at_boundary({"x": middle}, space, margin=margin) == []
 

@@ -67,14 +67,19 @@ def test_points_are_spread_better_than_at_random():
 @given(st.floats(0, 1))
 def test_a_scale_takes_the_ends_to_the_ends_and_keeps_the_order(u):
     for low, high in ((1e-4, 1.0), (0.5, 0.99), (0.2, 1.2)):
-        scale = spaces.scale_of(low, high)
+        scale = spaces.scale_of("x", low, high)
         found = spaces.scaled(np.array([0.0, u, 1.0]), low, high, scale)
         np.testing.assert_allclose(found[[0, 2]], (low, high), rtol=1e-12)
         assert low * (1 - 1e-12) <= found[1] <= high * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("high", [0.5, 0.9, 0.99, 2.0])
+def test_a_learning_rate_is_searched_by_its_logarithm_wherever_it_ends(high):
+    assert spaces.scale_of("learning_rate", 1e-3, high) == "logarithmic"
+
+
 def test_the_middle_of_a_decay_is_the_middle_of_its_memory():
-    assert spaces.scale_of(0.9, 0.999) == "decay"
+    assert spaces.scale_of("b2", 0.9, 0.999) == "decay"
     middle = spaces.scaled(np.array([0.5]), 0.9, 0.999, "decay")
     np.testing.assert_allclose(middle, 0.99)
 
@@ -103,11 +108,15 @@ def test_a_space_that_cannot_be_searched_is_refused(space, n, message):
 @given(st.floats(0, 1))
 def test_a_share_is_what_was_scaled(u):
     for low, high in ((1e-4, 1.0), (0.5, 0.99), (0.2, 1.2), (0.0, 0.99)):
-        (value,) = spaces.scaled(np.array([u]), low, high, spaces.scale_of(low, high))
-        np.testing.assert_allclose(spaces.share(float(value), low, high), u, atol=1e-9)
+        (value,) = spaces.scaled(
+            np.array([u]), low, high, spaces.scale_of("x", low, high)
+        )
+        np.testing.assert_allclose(
+            spaces.share("x", float(value), low, high), u, atol=1e-9
+        )
 
 
 def test_what_is_outside_a_range_has_a_share_beyond_it():
-    assert spaces.share(0.0, 1e-4, 1.0) == -math.inf
-    assert spaces.share(1.0, 0.5, 0.99) == math.inf
-    assert spaces.share(2.0, 0.2, 1.2) > 1
+    assert spaces.share("x", 0.0, 1e-4, 1.0) == -math.inf
+    assert spaces.share("x", 1.0, 0.5, 0.99) == math.inf
+    assert spaces.share("x", 2.0, 0.2, 1.2) > 1

@@ -29,6 +29,7 @@ class Trajectory(NamedTuple):
     values: Float[Array, " rows"]
     status: Int8[Array, ""]  # an index into STATUS
     steps_taken: Int[Array, ""]  # of a diverged run: the step that broke it
+    first_hit: Any = -1  # the first step at the target or below it; -1 if never
 
 
 class _Lane(NamedTuple):
@@ -41,6 +42,7 @@ class _Lane(NamedTuple):
     grad: PyTree[Array]
     status: Int8[Array, ""]  # MAX_STEPS until something else is known
     steps_taken: Int[Array, ""]
+    first_hit: Int[Array, ""]
 
 
 def descend(
@@ -53,6 +55,8 @@ def descend(
     stop: str | None = None,
     tolerance: float | int = 1e-6,
     record_every: int = 1,
+    target: float | int | None = None,
+    judge: Callable[[PyTree], Scalar] | None = None,
 ) -> Trajectory:
     """Runs an optimizer down a function and records where it went.
 
@@ -79,6 +83,10 @@ def descend(
       stop: A stop rule, or None.
       tolerance: What the stop rule compares with.
       record_every: Steps from one row of the record to the next; bounds the memory.
+      target: A value that is waited for: `first_hit` is the step that reaches it,
+        whatever is recorded.
+      judge: What the target is compared with: ``value`` unless it is noisy, when its
+        mean can be given here.
 
     Returns:
       The trajectory: ⌈steps / record_every⌉ + 1 rows, the first of them the start.
@@ -103,6 +111,11 @@ def descend(
         compared = {None: None, "step": moved, "gradient": grad}[stop]
         return compared is not None and optax.tree.norm(compared) <= tolerance
 
+    def reached(point: PyTree, v: Scalar) -> Bool[Array, ""] | bool:
+        if target is None:
+            return False
+        return (v if judge is None else judge(point)) <= target
+
     def take_step(lane: _Lane) -> _Lane:
         extra = extra_args(objective(value, key, lane.step), lane.value, lane.grad)
         updates, state = optimizer.update(lane.grad, lane.state, lane.point, **extra)
@@ -110,19 +123,21 @@ def descend(
         step = lane.step + 1
         v, grad = jax.value_and_grad(objective(value, key, step))(point)
         status = _status(point, v, settled(grad, optax.tree.sub(point, lane.point)))
+        hit = jnp.where((lane.first_hit < 0) & reached(point, v), step, lane.first_hit)
         # Only what is returned is frozen; nobody reads the rest of an ended lane.
         live = running(lane)
-        point, v, status, taken = jax.tree.map(
+        point, v, status, taken, hit = jax.tree.map(
             lambda new, old: jnp.where(live, new, old),
-            (point, v, status, step),
-            (lane.point, lane.value, lane.status, lane.steps_taken),
+            (point, v, status, step, hit),
+            (lane.point, lane.value, lane.status, lane.steps_taken, lane.first_hit),
         )
-        return _Lane(step, point, state, v, grad, status, taken)
+        return _Lane(step, point, state, v, grad, status, taken, hit)
 
     zero = jnp.int32(0)
     v, grad = jax.value_and_grad(objective(value, key, zero))(start)
     status = _status(start, v, settled(grad))
-    lane = _Lane(zero, start, optimizer.init(start), v, grad, status, zero)
+    hit = jnp.where(reached(start, v), zero, jnp.int32(-1))
+    lane = _Lane(zero, start, optimizer.init(start), v, grad, status, zero, hit)
     rows = -(-steps // record_every) + 1
     return _record(take_step, running, lane, rows, record_every)
 
@@ -170,7 +185,7 @@ def _record(take_step, running, lane: _Lane, rows: int, every: int) -> Trajector
     lane, record = lax.scan(run_or_skip, lane, None, length=blocks)
     unblock = lambda leaf: leaf.reshape(blocks * block, *leaf.shape[2:])[:rows]
     points, values = jax.tree.map(unblock, record)
-    return Trajectory(points, values, lane.status, lane.steps_taken)
+    return Trajectory(points, values, lane.status, lane.steps_taken, lane.first_hit)
 
 
 def _advance(take_step, running, lane: _Lane, steps: int) -> _Lane:

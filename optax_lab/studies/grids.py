@@ -54,9 +54,11 @@ def descents(
       make: Makes the optimizer: ``make(**hyperparameters)``.
       starts: Points with a leading axis; of one start, an axis of 1.
       hypers: The values to be crossed, by the argument of `make` that takes them.
-      keys: A key for each seed. Lanes of the same seed see the same noise.
+      keys: A key for each seed. The noise of a lane is that of ``fold_in(key, k)`` for
+        the k-th start, whatever the hyperparameters.
       on_lanes: Told how many lanes have ended, whenever some have.
-      **settings: Of `descend`: ``steps``, ``stop``, ``tolerance``, ``record_every``.
+      **settings: Of `descend`: ``steps``, ``stop``, ``tolerance``, ``record_every``,
+        ``target`` and ``judge``.
 
     Returns:
       A grid with an axis for each hyperparameter, then ``start``, then ``seed`` where
@@ -88,7 +90,7 @@ def descents(
         at = {name: place[chosen] for name, place in places.items()}
         hyper = {name: column[at[name]] for name, column in columns.items()}
         start = jax.tree.map(lambda leaf, k=at["start"]: leaf[k], starts)
-        key = None if keys is None else keys[at["seed"]]
+        key = None if keys is None else (keys[at["seed"]], at["start"])
         ended.append(jax.device_get(program(hyper, start, key)))
         if on_lanes is not None:
             on_lanes(len(np.unique(chosen)))
@@ -129,8 +131,9 @@ def _joined(parts: list[PyTree]) -> PyTree:
 def _program(value: Callable, make: Callable, settings: tuple, devices: tuple):
     """Compiles a descent over a leading axis of lanes, once for the same functions."""
 
-    def lane(hyper, start, key):
+    def lane(hyper, start, seed):
         optimizer = make(**hyper)
+        key = None if seed is None else jax.random.fold_in(*seed)
         return descent.descend(value, optimizer, start, key=key, **dict(settings))
 
     return spreading.over_devices(jax.vmap(lane), list(devices))

@@ -46,19 +46,16 @@ def above_best(surface: Any, values: Values) -> Float[np.ndarray, "*lanes rows"]
     return np.asarray(values) - surface.best
 
 
-def first_hits(
-    values: Values, target: float | int, *, record_every: int = 1
-) -> Float[np.ndarray, "*lanes"]:
-    """Returns the first step at which a value is at or below a target, inf if never.
+def first_hits(values: Values, target: float | int) -> Float[np.ndarray, "*lanes"]:
+    """Returns the first row in which a value is at or below a target, inf if never.
 
-    With a record of every k-th step only, it is the first of those.
+    Of runs that record every step, it is a step; of others, `descend` counts it.
 
     >>> first_hits(np.array([[3.0, 2.0, 1.0, 2.0], [3.0, 3.0, np.nan, 3.0]]), 2)
     array([ 1., inf])
     """
     hit = np.asarray(values) <= target
-    step = hit.argmax(axis=-1) * float(record_every)
-    return np.where(hit.any(axis=-1), step, np.inf)
+    return np.where(hit.any(axis=-1), hit.argmax(axis=-1) * 1.0, np.inf)
 
 
 def basin_hits(

@@ -165,11 +165,19 @@ def opened(path: str | os.PathLike, plan: Mapping[str, Any]) -> Iterator[Ledger]
     path = Path(path)
     with _locked(path), contextlib.closing(_connected(path)) as connection:
         ledger = Ledger(path, connection)
-        known = ledger.plan.get("facts", plan["facts"])
-        if difference := _difference(known, plan["facts"]):
-            raise ValueError(f"{path} is another study: {difference}")
+        check(ledger, plan["facts"])
         ledger.write_plan(plan)
         yield ledger
+
+
+def check(ledger: Ledger, facts: Mapping[str, Any]) -> None:
+    """Refuses a file that holds results of other facts.
+
+    Raises:
+      ValueError: in one line, saying how they differ.
+    """
+    if difference := _difference(ledger.plan.get("facts", facts), facts):
+        raise ValueError(f"{ledger.path} is another study: {difference}")
 
 
 @contextlib.contextmanager

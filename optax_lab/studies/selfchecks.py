@@ -139,4 +139,4 @@ def _place(name: str, point: Mapping[str, float], ends: tuple[float, float]) -> 
     spaces.check_range(name, *ends)
     if name not in point:
         raise ValueError(f"the point has no {name}, of which there is a space")
-    return spaces.share(point[name], *ends)
+    return spaces.share(name, point[name], *ends)

@@ -43,7 +43,7 @@ def points(
     columns = {}
     for column, name in zip(drawn.T, names, strict=False):
         low, high = map(float, space[name])
-        values = scaled(column, low, high, scale_of(low, high)).astype(np.float32)
+        values = scaled(column, low, high, scale_of(name, low, high)).astype(np.float32)
         columns[name] = np.clip(values, np.float32(low), np.float32(high))
     return columns
 
@@ -76,12 +76,15 @@ def check_range(name: str, low: float | int, high: float | int) -> None:
         raise ValueError(f"{told} is empty: low must be below high")
 
 
-def scale_of(low: float, high: float) -> Scale:
-    """Chooses how a range is searched.
+def scale_of(name: str, low: float, high: float) -> Scale:
+    """Chooses how the range of a hyperparameter is searched.
 
-    Decays, ranges within [0, 1) that end at 0.8 or later, by the logarithm of 1 − β;
-    positive ranges of a decade or more by their logarithm; others evenly.
+    The learning rate by its logarithm, where that exists; decays, ranges within [0, 1)
+    that end at 0.8 or later, by the logarithm of 1 − β; positive ranges of a decade or
+    more by their logarithm; others evenly.
     """
+    if name == RATE and low > 0:
+        return "logarithmic"
     if low >= 0 and 0.8 <= high < 1:
         return "decay"
     return "logarithmic" if low > 0 and high >= 10 * low else "linear"
@@ -98,12 +101,12 @@ def scaled(
     return low + (high - low) * u
 
 
-def share(value: float, low: float, high: float) -> float:
-    """Returns where in a range a value lies: the u that `scaled` takes to it.
+def share(name: str, value: float, low: float, high: float) -> float:
+    """Returns where in its range a value lies: the u that `scaled` takes to it.
 
     It is below 0 or above 1 outside the range, and infinite where its scale ends.
     """
-    scale = scale_of(low, high)
+    scale = scale_of(name, low, high)
     if scale == "linear":
         return (value - low) / (high - low)
     if scale == "decay":

@@ -95,7 +95,7 @@ def conduct(
       ValueError: if the plan cannot be run, or the file holds another study.
     """
     plan.check(tier, contenders)
-    facts = {**task.facts, **machine.facts(), "epochs": tier.epochs}
+    facts = facts_of(task, tier)
     searched = {c.name: plan.search(c, tier, facts) for c in contenders}
     told = _told(contenders, tier, facts)
     with _file(path) as place, ledger.opened(place, told) as book:
@@ -116,14 +116,19 @@ def conduct(
         return Study(tier, _of(book, searched, reported), points)
 
 
+def facts_of(task: Task, tier: Tier) -> dict[str, Any]:
+    """Lists what decides every result of a study."""
+    return {**task.facts, **machine.facts(), "epochs": tier.epochs}
+
+
 def choose(
     records: Sequence[Record], searched: Mapping[str, Sequence[Planned]], task: Task
 ) -> dict[str, tuple[int, dict[str, float]]]:
     """Chooses each optimizer's best point: its number and its hyperparameters.
 
-    Points are judged by the mean over tuning seeds of the last value of
-    `task.choose_by`. A point of which a run diverged or failed is not chosen, and an
-    optimizer without any other point is left out.
+    Points are judged by the mean of `task.choose_by` at the end over tuning seeds. A
+    point of which a run diverged or failed is not chosen, and an optimizer without any
+    other point is left out.
     """
     by_key = {record.key: record for record in records}
     chosen = {}
@@ -144,8 +149,15 @@ def _judged(record: Record | None, task: Task) -> float:
     """Returns what a run is worth: higher is better, −inf where it did not end well."""
     if record is None or record.status != "ok":
         return -np.inf
-    value = float(record.curves[task.choose_by][-1])
+    value = last(record, task.choose_by)
     return value if task.highest else -value
+
+
+def last(record: Record, tag: str) -> float:
+    """Returns what was measured at the end of a run, or else after its last epoch."""
+    if tag in record.finals:
+        return record.finals[tag]
+    return float(record.curves[tag][-1])
 
 
 class _Crew(NamedTuple):

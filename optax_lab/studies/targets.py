@@ -155,7 +155,7 @@ def common_target(
 
 def performance_profile(
     times: Mapping[str, Numbers],
-    taus: Numbers,
+    taus: Float[np.ndarray, " taus"] | list[float],
     *,
     seed: int = 0,
     resamples: int = 2000,

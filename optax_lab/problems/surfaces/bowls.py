@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import jax.numpy as jnp
 
 from optax_lab.problems.surfaces import moves
@@ -139,9 +140,8 @@ def log_sum_exp() -> Surface:
     """Makes Boyd and Vandenberghe's smooth, convex function that is no quadratic."""
 
     def f(x, y):
-        return jnp.log(
-            jnp.exp(x + 3 * y - 0.1) + jnp.exp(x - 3 * y - 0.1) + jnp.exp(-x - 0.1)
-        )
+        terms = jnp.stack([x + 3 * y - 0.1, x - 3 * y - 0.1, -x - 0.1])
+        return jax.nn.logsumexp(terms)
 
     return plane(
         "log_sum_exp",

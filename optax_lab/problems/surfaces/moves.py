@@ -47,7 +47,8 @@ def rotate(surface: Surface, by: ArrayLike) -> Surface:
         shape (n, n).
 
     Raises:
-      ValueError: if an angle is not finite, or a matrix has another shape.
+      ValueError: if an angle is not finite, or a matrix has another shape or is not
+        orthogonal.
     """
     matrix, text = _rotation(by, len(surface.window))
     middle = _middle(surface)
@@ -71,8 +72,13 @@ def rescale(surface: Surface, by: Numbers) -> Surface:
     Args:
       surface: any surface of n coordinates.
       by: a factor for all coordinates, or n of them; none is 0.
+
+    Raises:
+      ValueError: if a factor is 0 or not finite.
     """
     factors, middle = _spread(by, surface), _middle(surface)
+    if _known(factors) and not (jnp.isfinite(factors) & (factors != 0)).all():
+        raise ValueError(f"factors are {by}: they must be finite, and none of them 0")
 
     def stretch(p: Array, by: Array) -> Array:
         about = middle.astype(p.dtype)
@@ -169,6 +175,11 @@ def _move(surface: Surface, forth: Map, back: Map, widen: Map, text: str) -> Sur
     )
 
 
+def _known(array: Array) -> bool:
+    """Says whether numbers can be looked at: those of a traced array cannot."""
+    return not isinstance(array, jax.core.Tracer)
+
+
 def _middle(surface: Surface) -> Float[Array, " n"]:
     return jnp.asarray(surface.window, float).mean(axis=1)
 
@@ -186,7 +197,10 @@ def _rotation(by: Any, n: int) -> tuple[Float[Array, "n n"], str]:
     if jnp.ndim(by):
         if jnp.shape(by) != (n, n):
             raise ValueError(f"a rotation has shape {jnp.shape(by)}, not ({n}, {n})")
-        return jnp.asarray(by, float), "turned"
+        matrix = jnp.asarray(by, float)
+        if _known(matrix) and jnp.abs(matrix @ matrix.T - jnp.eye(n)).max() > 1e-4:
+            raise ValueError("a rotation is a matrix that is not orthogonal")
+        return matrix, "turned"
     if n < 2:
         raise ValueError("a surface of one coordinate cannot be turned")
     if not math.isfinite(by):

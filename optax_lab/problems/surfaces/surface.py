@@ -25,8 +25,8 @@ class Surface(NamedTuple):
       best: its smallest value, or None if it has none.
       window: (from, to) for each coordinate, the part worth drawing or starting from.
       source: where it comes from.
-      runner_up: the value of its second-best local minimum, None if it has none: what
-        is lower lies in the basin of a minimum.
+      runner_up: the value of its second-best local minimum, None if it has none or
+        none is known: what is lower lies in the basin of a minimum.
       sample: a noisy value, ``sample(point, key)``, whose mean is `value`; None where
         there is no noise.
     """

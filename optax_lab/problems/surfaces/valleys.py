@@ -131,15 +131,18 @@ def six_hump_camel() -> Surface:
 
 
 def mccormick() -> Surface:
-    """Makes McCormick's function: a slope with waves across it."""
+    """Makes McCormick's function: a slope with waves across it, and no end below.
+
+    Its best known minimum, −1.9132 at (−0.547, −1.547), is that of its window: half a
+    wave further down there is a lower one.
+    """
     return plane(
         "mccormick",
         "f(x, y) = sin(x + y) + (x − y)² − 1.5x + 2.5y + 1",
         lambda x, y: jnp.sin(x + y) + (x - y) ** 2 - 1.5 * x + 2.5 * y + 1,
         start=(3, 3),
-        minima=((-0.54719755, -1.54719755),),
-        best=-1.9132229549810362,
+        minima=(),
+        best=None,
         window=((-1.5, 4), (-3, 4)),
         source=_LIBRARY,
-        runner_up=1.2283696986087567,
     )
