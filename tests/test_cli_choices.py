@@ -234,3 +234,16 @@ def test_a_long_expression_has_a_name_that_a_file_system_takes():
     names = {choices.optimizer(text.format(rate)).name for rate in (0.003, 0.004)}
     assert len(names) == 2
     assert all(len(name.encode()) < 200 for name in names)
+
+
+def test_what_is_inside_a_call_is_tuned_too():
+    text = "cautious(adam(0.1, b1=0.8))"
+    assert {"learning_rate", "b1", "b2"} <= set(choices.hyperparameters(text))
+    assert "inner" not in choices.hyperparameters(text)
+    assert choices.given(text) == {"learning_rate", "b1"}
+    made = choices.tunable(text)(learning_rate=0.2)
+    import jax.numpy as jnp
+
+    params = jnp.ones(3)
+    updates, _ = made.update(params, made.init(params), params)
+    assert abs(float(updates[0]) + 0.2) < 1e-6

@@ -61,9 +61,12 @@ def test_a_manifest_of_a_moved_surface_runs_again(lab, tmp_path, capsys):
 
 
 def test_moves_may_be_written_around_a_surface(lab):
-    found, _, _ = lab("sgd(.01)", "--surface", "shift(rotate(ackley, 30), 1)")
-    (row,) = found["results"]
-    assert row["status"] == "max_steps" or row["above_best"] < 20
+    surface = "shift(rotate(quadratic(condition=4), 90), 1)"
+    _, folder, _ = lab("sgd(.01)", "--surface", surface, "--steps", 1)
+    first = read_csv(folder / "metrics.csv")[0]
+    assert float(first["x1"]) == pytest.approx(3)
+    assert float(first["x2"]) == pytest.approx(-1)
+    assert float(first["value"]) == pytest.approx(0.5 * (0.05 + 0.2) * 4)
 
 
 def test_many_starts_are_summed_up_and_each_is_written(lab):
@@ -100,6 +103,8 @@ def test_a_grid_finds_its_best_cell_and_draws_itself(lab):
     assert len(rows) == 200
     hits = [float(row["first_hit"]) for row in rows]
     assert best["score"] == min(hits)
+    # Every step is looked at, whatever is recorded.
+    assert {hit % 2 for hit in hits if math.isfinite(hit)} == {0, 1}
     assert any(math.isinf(hit) for hit in hits)
     assert {row["status"] for row in rows} >= {"converged", "diverged"}
     pictures = {path.name for path in folder.glob("*.png")}
@@ -113,6 +118,67 @@ def test_a_grid_finds_its_best_cell_and_draws_itself(lab):
 def test_a_best_cell_at_an_edge_names_the_axis(lab):
     found, _, _ = lab("sgd", "--grid", "learning_rate=1e-3:1e-1:5")
     assert found["grid"][0]["at_edge"] == "learning_rate"
+
+
+def test_where_nothing_reaches_the_target_that_is_said(lab):
+    words = ["sgd", "--surface", "rastrigin", "--figure", "tuned", "--steps", 200]
+    found, _, _ = lab(*words)
+    (row,) = found["tuned"]
+    assert row["score"] is None
+    assert 1e-4 < row["best_rate"] < 1
+    words = ["sgd(1e-4)", "--surface", "rosenbrock", "--grid", "learning_rate=1:9:3"]
+    found, _, _ = lab(*words, "--force")
+    assert found["grid"][0]["at_edge"] == "all diverged"
+    assert found["grid"][0]["learning_rate"] is None
+
+
+def test_the_rate_inside_a_wrapper_can_be_crossed_and_tuned(lab):
+    words = ["cautious(adam(.1))", "--figure", "tuned", "--steps", 300]
+    found, _, _ = lab(*words, "--grid", "learning_rate=.01:1:5", "b1=.5:.9:3")
+    assert found["grid"][0]["learning_rate"] > 0.01
+    assert found["tuned"][0]["best_rate"] > 1e-3
+
+
+def test_long_names_keep_figures_of_their_own(lab):
+    inner = "optax.clip_by_global_norm(1.0), optax.scale_by_adam(b1=0.9, b2=0.999)"
+    chains = [f"optax.chain({inner}, optax.scale(-{rate}))" for rate in (0.1, 0.2)]
+    with jax.numpy_dtype_promotion("standard"):  # Optax's own links need it
+        _, folder, _ = lab(*chains, "--figure", "state", "--steps", 9)
+    assert len(list(folder.glob("state-*.png"))) == 2
+
+
+def test_an_interruption_ends_all_searches(lab, monkeypatch):
+    from optax_lab.cli import lanes
+
+    ran = []
+
+    def interrupted(*args):
+        ran.append(args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lanes, "run", interrupted)
+    monkeypatch.setattr(lanes, "tuned", interrupted)
+    words = ["sgd(.1)", "adam(.1)", "--starts", 3, "--figure", "tuned", "--steps", 9]
+    found, _, _ = lab(*words, "--grid", "learning_rate=.1:1:2", code=130)
+    assert len(ran) == 1
+    assert found["status"] == "interrupted"
+
+
+def test_starts_with_noise_see_noise_of_their_own(lab):
+    words = ["sgd(5)", "--noise", 1, "--starts", 16, "--steps", 300]
+    _, folder, _ = lab(*words)
+    ends = {round(float(row["value"]), 6) for row in read_csv(folder / "starts.csv")}
+    assert len(ends) == 16
+
+
+def test_another_surface_forgets_what_was_resolved_for_the_old_one(lab, tmp_path):
+    _, folder, _ = lab("adam(.1)", "--steps", 200)
+    (tmp_path / "m.json").write_bytes((folder / "manifest.json").read_bytes())
+    again = ["--config", "m.json", "--surface", "least_squares", "--force"]
+    _, folder, _ = lab(*again)
+    assert len(read_csv(folder / "metrics.csv")[0]) == 13
+    settings = json.loads((folder / "manifest.json").read_text())["settings"]
+    assert settings["target"] > 0.01
 
 
 def test_every_figure_and_the_animation_are_drawn(lab):

@@ -7,6 +7,7 @@ import numpy as np
 from optax_lab.studies import spaces
 
 COUNT = 21  # of values, where none is typed
+MOST = 10_000
 _HOW = "write name=from:to or name=from:to:count, as in learning_rate=1e-3:10:41"
 
 
@@ -44,7 +45,7 @@ def _axis(text: str) -> tuple[str, np.ndarray]:
         raise ValueError(f"--grid {text}: {_HOW}")
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"--grid {text}: from must be less than to, and both finite")
-    if count < 2:
-        raise ValueError(f"--grid {text}: at least 2 values are needed")
+    if not 2 <= count <= MOST:
+        raise ValueError(f"--grid {text}: from 2 to {MOST} values can be given")
     evenly = np.linspace(0, 1, count)
-    return name, spaces.scaled(evenly, low, high, spaces.scale_of(low, high))
+    return name, spaces.scaled(evenly, low, high, spaces.scale_of(name, low, high))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from optax_lab import transforms
-from optax_lab.cli import choices, devices, output, progress, tasks, verdicts
+from optax_lab.cli import choices, devices, output, progress, tasks, tunnel, verdicts
 from optax_lab.cli.choices import Optimizer
 from optax_lab.cli.settings import Compare
 from optax_lab.runs import training
@@ -24,6 +24,8 @@ LAB = (
 
 def run(settings: Compare, argv: list[str]) -> int:
     """Trains every optimizer with every seed; what is finished is on the disk."""
+    if settings.tier:
+        return tunnel.run(settings, argv)
     output.check(settings)
     device = devices.start(settings.device, spread=True)
     optimizers = choices.all_optimizers(settings.optimizers or LAB)

@@ -12,6 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 from optax_lab.cli import (
     axes,
+    cells,
     choices,
     devices,
     lanes,
@@ -23,7 +24,7 @@ from optax_lab.cli import (
 from optax_lab.cli import scene as scenes
 from optax_lab.cli.choices import Optimizer
 from optax_lab.cli.scene import Scene
-from optax_lab.cli.settings import Descend
+from optax_lab.cli.settings import Descend, typed
 from optax_lab.problems import surfaces
 from optax_lab.runs import descent
 from optax_lab.studies import landings
@@ -45,7 +46,7 @@ def run(settings: Descend, argv: list[str]) -> int:
     output.check(settings)
     many = bool(settings.grid or settings.starts or "tuned" in (settings.figure or ()))
     device = devices.start(settings.device, spread=many)
-    settings = dataclasses.replace(settings, device=device)
+    settings = dataclasses.replace(_afresh(settings, argv), device=device)
     with jax.enable_x64(True):
         expression, surface = scenes.surface(settings)
         optimizers = choices.all_optimizers(settings.optimizers or LAB)
@@ -58,6 +59,18 @@ def run(settings: Descend, argv: list[str]) -> int:
             for table in _run(settings, here, optimizers, crossed, folder):
                 tables.append(table)
     return output.report(settings, tables, folder)
+
+
+def _afresh(settings: Descend, argv: list[str]) -> Descend:
+    """Forgets what a manifest resolved for a surface, where another one is typed."""
+    others = ("--surface", "--rotate", "--condition")
+    if settings.config is None or not any(typed(argv, flag) for flag in others):
+        return settings
+    kept = {
+        name: getattr(settings, name) if typed(argv, f"--{name}") else None
+        for name in ("start", "target", "figure")
+    }
+    return dataclasses.replace(settings, **kept)
 
 
 def _resolve(
@@ -118,7 +131,7 @@ def _check(
     for optimizer in optimizers:
         lanes.check_axes(optimizer, crossed)
         if "tuned" in wanted:
-            lanes.check_axes(optimizer, {"learning_rate": np.zeros(1)})
+            lanes.check_axes(optimizer, ["learning_rate"], "--figure tuned")
 
 
 def _run(
@@ -143,11 +156,11 @@ def _run(
     if not ran or folder.status == "interrupted":
         return
     _draw(settings, here, ran, paths, folder)
-    if settings.starts:
+    if settings.starts and folder.status != "interrupted":
         yield searches.from_starts(settings, here, ran, folder)
-    if crossed:
+    if crossed and folder.status != "interrupted":
         yield searches.over_grid(settings, here, ran, crossed, folder)
-    if "tuned" in (settings.figure or ()):
+    if "tuned" in (settings.figure or ()) and folder.status != "interrupted":
         yield searches.tuned(settings, here, ran, folder)
 
 
@@ -216,4 +229,4 @@ def _table(here: Scene, paths: dict[str, descent.Trajectory]) -> output.Table:
             row["above_best"] = float(above)
         rows.append(row)
     title = f"{here.surface.name}: {here.surface.formula}"
-    return lanes.table("results", title, rows)
+    return cells.table("results", title, rows)

@@ -1,7 +1,6 @@
 # Many descents at once, as `descend` asks for them, and the tables of how they ended.
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -9,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from optax_lab.cli import choices, output, scene
+from optax_lab.cli import choices, scene
 from optax_lab.problems import surfaces
 from optax_lab.runs import descent
 from optax_lab.studies import grids, landings, tuning
@@ -21,7 +20,8 @@ def starts(here: scene.Scene, n: int | None, seed: int) -> PyTree:
     """Draws so many starts from the window; the scene's own where none is asked for."""
     if n is None:
         return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], here.start)
-    return surfaces.starts(here.surface, jax.random.key(seed), n)
+    key = jax.random.fold_in(jax.random.key(seed), 1)  # 0 is that of the noise
+    return surfaces.starts(here.surface, key, n)
 
 
 def run(
@@ -30,20 +30,21 @@ def run(
     points: PyTree,
     axes: Mapping[str, np.ndarray],
     advance: Callable[[int], None],
-) -> tuple[grids.Grid, int]:
-    """Descends over a grid, and says how many steps lie between two rows."""
-    every = grids.thinned(count(axes, points), here.rules["steps"])
-    grid = grids.descents(
+) -> grids.Grid:
+    """Descends over a grid; of every lane the start and the end are kept."""
+    noisy = here.surface.sample is not None
+    return grids.descents(
         surfaces.objective(here.surface),
         make,
         points,
         hypers=axes,
         keys=here.keys,
         on_lanes=advance,
-        record_every=every,
+        record_every=here.rules["steps"],
+        target=here.target,
+        judge=here.surface.value if noisy else None,
         **here.rules,
     )
-    return grid, every
 
 
 def count(axes: Mapping[str, np.ndarray], points: PyTree) -> int:
@@ -52,34 +53,31 @@ def count(axes: Mapping[str, np.ndarray], points: PyTree) -> int:
     return int(np.prod(shape))
 
 
-def check_axes(optimizer: choices.Optimizer, axes: Mapping[str, np.ndarray]) -> None:
-    """Refuses an axis that the optimizer does not take, in one line."""
-    _, make = choices.maker(optimizer.expression)
-    taken = [*inspect.signature(make).parameters]
-    for name in axes:
+def check_axes(
+    optimizer: choices.Optimizer, names: Iterable[str], flag: str = "--grid"
+) -> None:
+    """Refuses a hyperparameter that the optimizer does not take, in one line."""
+    taken = choices.hyperparameters(optimizer.expression)
+    for name in names:
         if name not in taken:
-            known = ", ".join(taken)
-            raise ValueError(f"--grid {name}: {optimizer.expression} takes {known}")
+            known = f"takes {', '.join(taken)}" if taken else "takes nothing"
+            raise ValueError(f"{flag} {name}: {optimizer.expression} {known}")
 
 
-def ends(here: scene.Scene, grid: grids.Grid, every: int) -> dict[str, np.ndarray]:
+def ends(here: scene.Scene, grid: grids.Grid) -> dict[str, np.ndarray]:
     """Measures every lane: status, steps, last value, and the first hit of a target.
 
     Values are those without noise.
     """
     run = grid.trajectory
-    points = run.points
-    if here.surface.sample is None:
-        values = run.values
-    else:
+    values = run.values
+    if here.surface.sample is not None:
         axes = len(grid.axes) + 1
-        values = landings.values_at(here.surface.value, points, axes)
+        values = landings.values_at(here.surface.value, run.points, axes)
     found = {"status": run.status, "steps": run.steps_taken, "value": values[..., -1]}
     if here.target is not None:
-        hits = landings.first_hits(values, here.target, record_every=every)
-        found["first_hit"] = np.minimum(
-            hits, np.where(np.isfinite(hits), np.asarray(run.steps_taken), np.inf)
-        )
+        hits = np.asarray(run.first_hit, float)
+        found["first_hit"] = np.where(hits < 0, np.inf, hits)
     return {name: np.asarray(values) for name, values in found.items()}
 
 
@@ -105,30 +103,21 @@ def summary(here: scene.Scene, found: Mapping[str, np.ndarray]) -> Row:
     return row
 
 
-def scores(found: Mapping[str, np.ndarray], axes: int) -> np.ndarray:
-    """Returns what each cell of a grid is worth: the median over starts and seeds.
+def best(grid: grids.Grid, worth: np.ndarray, cell: tuple[int, ...] | None) -> Row:
+    """Describes the best cell of a grid: its values, its score, and its edges.
 
-    The first hit where a target is waited for, else the last value; lower is better.
+    Beyond an edge there may be better cells. Where all diverged, there is no best.
     """
-    each = found.get("first_hit", found["value"])
-    each = np.where(np.isfinite(each), each, np.inf)
-    return np.median(each.reshape(*each.shape[:axes], -1), axis=-1)
-
-
-def best(grid: grids.Grid, score: np.ndarray) -> Row:
-    """Returns the best cell of a grid: its values, its score, its edges.
-
-    Beyond an edge there may be better cells.
-    """
-    cell = np.unravel_index(np.argmin(score), score.shape)
-    names = list(grid.axes)[: score.ndim]
+    names = list(grid.axes)[: worth.ndim]
+    if cell is None:
+        return dict.fromkeys([*names, "score"]) | {"at_edge": "all diverged"}
     values = {n: float(grid.axes[n][k]) for n, k in zip(names, cell, strict=True)}
     edges = [
         name
-        for name, k, size in zip(names, cell, score.shape, strict=True)
+        for name, k, size in zip(names, cell, worth.shape, strict=True)
         if k in (0, size - 1)
     ]
-    return values | {"score": float(score[cell]), "at_edge": ", ".join(edges)}
+    return values | {"score": float(worth[cell]), "at_edge": ", ".join(edges)}
 
 
 def rows(
@@ -153,7 +142,7 @@ def tuned(
     advance: Callable[[int], None],
 ) -> dict[str, tuning.Tuned]:
     """Looks for the best learning rate of each optimizer, in the same way for all."""
-    makes = {o.expression: choices.maker(o.expression)[1] for o in optimizers}
+    makes = {o.expression: choices.tunable(o.expression) for o in optimizers}
     return tuning.tune(
         here.surface,
         makes,
@@ -163,28 +152,6 @@ def tuned(
         keys=here.keys,
         on_lanes=advance,
     )
-
-
-def table(name: str, title: str, rows: list[Row]) -> output.Table:
-    """Writes rows of numbers as a table, a column that some rows lack included."""
-    columns = dict.fromkeys(key for row in rows for key in row)
-    full = [{key: row.get(key) for key in columns} for row in rows]
-    shown = [{key: _text(key, value) for key, value in row.items()} for row in full]
-    return output.Table(name, title, full, shown)
-
-
-_SHARES = ("converged", "diverged", "hit", "best_basin")
-_WAITED = ("first_hit", "score")
-
-
-def _text(key: str, value: Any) -> str:
-    if value is None:
-        return "-"
-    if key in _SHARES:
-        return f"{100 * value:.0f} %"
-    if key in _WAITED and value == np.inf:
-        return "never"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _plain(value: Any) -> Any:

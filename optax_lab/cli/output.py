@@ -21,7 +21,9 @@ from optax_lab.cli import manifest
 from optax_lab.cli.settings import Settings
 
 EXIT = {"ok": 0, "diverged": 1, "failed": 1, "interrupted": 130}
-_OURS = ("*.png", "*.csv", "*.json", "*.txt", "*.part", "tb")
+STUDY = "study.db"  # a study's file, which --resume goes on with
+_OURS = ("*.png", "*.gif", "*.csv", "*.json", "*.txt", "*.part", "report.md", "tb")
+_OURS += (f"{STUDY}*",)
 
 
 class Table(NamedTuple):
@@ -115,12 +117,15 @@ def opened(settings: Settings, argv: list[str], **facts: Any) -> Iterator[Folder
 def check(settings: Settings) -> None:
     """Raises ValueError if the folder that is asked for is taken."""
     path = settings.out
+    goes_on = getattr(settings, "resume", False)
     if path is None or not os.path.lexists(path):
+        if goes_on:
+            raise ValueError(f"--resume: there is no study in --out {path}")
         return
-    if not settings.force:
+    if not (settings.force or goes_on):
         raise ValueError(f"--out {path}: exists; choose another, or add --force")
     if not manifest.is_one(path / "manifest.json"):
-        raise ValueError(f"--out {path}: holds no run, so --force leaves it alone")
+        raise ValueError(f"--out {path}: holds no run, so it is left alone")
 
 
 def report(
@@ -204,9 +209,11 @@ def say(line: str) -> None:
 def _make(settings: Settings) -> Path:
     check(settings)
     path = settings.out or _free(Path("runs"), settings.command)
+    goes_on = getattr(settings, "resume", False)
+    stale = [] if goes_on else [f for name in _OURS for f in path.glob(name)]
     try:
-        path.mkdir(parents=True, exist_ok=settings.force)
-        for ours in (found for name in _OURS for found in path.glob(name)):
+        path.mkdir(parents=True, exist_ok=settings.force or goes_on)
+        for ours in stale:
             shutil.rmtree(ours) if ours.is_dir() else ours.unlink()
     except OSError as error:
         raise ValueError(f"--out {path}: cannot be written ({error})") from error

@@ -22,7 +22,7 @@ _STATE = 2000  # steps of which the state is drawn
 
 
 def surface(here: scene.Scene, paths: Paths) -> Any:
-    """Draws the paths on the surface; in more dimensions, their values over steps."""
+    """Draws the paths on the surface and on its contours."""
     return figures.surface(here.surface, paths)
 
 
@@ -86,13 +86,13 @@ def rates(
     others = [n for n in list(grid.axes)[: score.ndim] if n != "learning_rate"]
     chosen = np.unique(np.linspace(0, len(rates_) - 1, _PANELS).round().astype(int))
     axis = list(grid.axes).index("learning_rate")
-    _, make = choices.maker(optimizer.expression)
+    make = choices.tunable(optimizer.expression)
     panels = {}
     for k in chosen:
         part = np.take(score, k, axis=axis)
         cell = np.unravel_index(np.argmin(part), part.shape)
         hyper = {n: float(grid.axes[n][i]) for n, i in zip(others, cell, strict=True)}
-        told = [f"rate {rates_[k]:.3g}", *(f"{n} {v:.3g}" for n, v in hyper.items())]
+        told = [f"rate {rates_[k]:.6g}", *(f"{n} {v:.3g}" for n, v in hyper.items())]
         path = here.descend(make(learning_rate=float(rates_[k]), **hyper))
         panels[", ".join(told)] = {choices.head(optimizer.expression): path}
     return figures.multiples(here.surface, panels)
@@ -110,14 +110,12 @@ def heat(
         np.reshape(grid.trajectory.status, (*score.shape, -1)) == descent.DIVERGED, -1
     )
     broken = broken.T if values is not score else broken
-    waited = here.target is not None
-    told = f"steps until f ≤ {here.target:.3g}" if waited else "value at the end"
     lines, marks = _theory(here, optimizer, y, along)
     return figures.heat_map(
         np.where(broken & ~np.isfinite(values), np.nan, values),
         across,
         along,
-        labels=(x.replace("_", " "), y.replace("_", " "), told),
+        labels=(x.replace("_", " "), y.replace("_", " "), here.waited),
         curves=lines,
         points=marks,
         title=f"{optimizer.expression} on {here.surface.name}",
@@ -132,11 +130,13 @@ def tuned(
     equal = numbers[0] if numbers else 0.1
     alike, best = {}, {}
     for optimizer in optimizers:
-        _, make = choices.maker(optimizer.expression)
-        rate = found[optimizer.expression].best
-        label = f"{choices.head(optimizer.expression)}, best {rate:.3g}"
+        make = choices.tunable(optimizer.expression)
+        told = found[optimizer.expression]
+        missed = "" if np.isfinite(told.score) else ", target missed"
+        label = f"{choices.head(optimizer.expression)}, best {told.best:.3g}{missed}"
         alike[label] = here.descend(make(learning_rate=equal))
-        best[label] = here.descend(make(learning_rate=rate))
+        if np.isfinite(told.best):
+            best[label] = here.descend(make(learning_rate=told.best))
     panels = {f"all at {equal:g}": alike, "each at its best rate": best}
     return figures.multiples(here.surface, panels)
 
@@ -152,7 +152,7 @@ def animate(
 
 def file_name(kind: str, optimizer: str = "") -> str:
     """Names a figure's file, in characters that any file system takes."""
-    name = re.sub(r"[^\w.=+,()-]+", "-", optimizer)[:80].strip("-")
+    name = re.sub(r"[^\w.=+,()-]+", "-", optimizer).strip("-")
     return f"{kind}-{name}.png" if name else f"{kind}.png"
 
 
@@ -178,7 +178,7 @@ def _theory(
     """Returns the curves and points of theory for gradient descent on a quadratic."""
     head, _, more = optimizer.expression.partition("(")
     found = theory.curvatures(here.surface)
-    if found is None or _MOMENTA.get(head) != name or "nesterov" in more:
+    if found is None or _MOMENTA.get(head) != name or "nesterov=True" in more:
         return {}, {}
     average = head == "momentum"
     limit = theory.stability_limit(found.largest, betas, average=average)

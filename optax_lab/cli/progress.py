@@ -26,6 +26,34 @@ def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda units: progress.advance(task, units)
 
 
+class Bars:
+    """Shows one bar after another, each begun when its length is known.
+
+    Made once and entered as a context: ``with Bars("trainings") as bars``.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._stack = contextlib.ExitStack()
+        self._advance: Callable[[int], None] = lambda units: None
+
+    def __enter__(self) -> "Bars":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def begin(self, total: int) -> None:
+        """Ends the bar that there is, and begins one of so many units."""
+        self._stack.close()
+        if total:
+            self._advance = self._stack.enter_context(bar(self._what, total))
+
+    def advance(self, units: int) -> None:
+        """Advances the bar."""
+        self._advance(units)
+
+
 @contextlib.contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Shows what is waited for."""

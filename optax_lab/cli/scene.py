@@ -48,6 +48,16 @@ class Scene(NamedTuple):
         return jax.device_get(jax.jit(go)(jax.tree.map(jnp.asarray, self.start)))
 
     @property
+    def waited(self) -> str:
+        """What a search scores by, in words: lower is better."""
+        if self.target is None:
+            return "the value at the end"
+        best = self.surface.best
+        if best is not None and abs(self.target - best - CLOSE) < 1e-3 * CLOSE:
+            return f"steps until f − f* ≤ {CLOSE:g}"
+        return f"steps until f ≤ {self.target:.6g}"
+
+    @property
     def every(self) -> int:
         """How many steps lie between two points of a path that is kept."""
         return -(-self.rules["steps"] // ROWS)
@@ -74,6 +84,7 @@ def place(settings: Descend, found: surfaces.Surface) -> Scene:
     """Puts what was settled together; the settings are resolved."""
     _, unravel = ravel_pytree(jax.tree.map(jnp.asarray, found.start))
     noisy = found.sample is not None
+    keys = jax.random.fold_in(jax.random.key(settings.seed), 0)[None]
     rules = {
         "steps": settings.steps,
         "stop": None if settings.stop == "never" else settings.stop,
@@ -82,7 +93,7 @@ def place(settings: Descend, found: surfaces.Surface) -> Scene:
     return Scene(
         found,
         unravel(jnp.asarray(settings.start, float)),
-        jax.random.split(jax.random.key(settings.seed), 1) if noisy else None,
+        keys if noisy else None,
         rules,
         settings.target,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from optax_lab.cli import choices, lanes, output, pictures, progress
+from optax_lab.cli import cells, choices, lanes, output, pictures, progress
 from optax_lab.cli.choices import Optimizer
 from optax_lab.cli.scene import Scene
 from optax_lab.cli.settings import Descend
@@ -30,8 +30,8 @@ def from_starts(
         for optimizer in optimizers:
             make = lambda o=optimizer: o.transformation
             with folder.guarded(f"{optimizer.expression} from many starts"):
-                grid, every = lanes.run(here, make, points, {}, advance)
-                found = lanes.ends(here, grid, every)
+                grid = lanes.run(here, make, points, {}, advance)
+                found = lanes.ends(here, grid)
                 written = lanes.rows(optimizer.expression, grid, found)
                 output.append(folder.path / "starts.csv", written)
                 summed = lanes.summary(here, found)
@@ -39,7 +39,7 @@ def from_starts(
             if folder.status == "interrupted":
                 break
     title = f"From {settings.starts} starts in the window: shares, and medians"
-    return lanes.table("starts", title, rows)
+    return cells.table("starts", title, rows)
 
 
 def over_grid(
@@ -54,20 +54,22 @@ def over_grid(
     rows = []
     with _lanes_of(optimizers, lanes.count(crossed, points)) as advance:
         for optimizer in optimizers:
-            _, make = choices.maker(optimizer.expression)
+            make = choices.tunable(optimizer.expression)
             with folder.guarded(f"the grid of {optimizer.expression}"):
-                grid, every = lanes.run(here, make, points, crossed, advance)
-                found = lanes.ends(here, grid, every)
+                grid = lanes.run(here, make, points, crossed, advance)
+                found = lanes.ends(here, grid)
                 written = lanes.rows(optimizer.expression, grid, found)
                 output.append(folder.path / "grid.csv", written)
-                score = lanes.scores(found, len(crossed))
-                best = lanes.best(grid, score)
+                score, last = tuning.medians(
+                    here.surface, grid, len(crossed), here.target
+                )
+                best = lanes.best(grid, score, tuning.best_of(score, last))
                 rows.append({"optimizer": choices.head(optimizer.expression)} | best)
                 _draw_grid(settings, here, optimizer, grid, score, folder)
             if folder.status == "interrupted":
                 break
-    what = "steps to the target" if here.target is not None else "the value at the end"
-    return lanes.table("grid", f"The best of the grid: the score is {what}", rows)
+    what = here.waited
+    return cells.table("grid", f"The best of the grid: the score is {what}", rows)
 
 
 def _draw_grid(
@@ -102,12 +104,12 @@ def tuned(
                     "optimizer": choices.head(optimizer.expression),
                     "given": optimizer.rate,
                     "best_rate": told.best,
-                    "score": float(told.scores.min()),
+                    "score": told.score,
                     "at_edge": "yes" if told.at_edge else "",
                 }
             )
         picture = pictures.tuned(here, optimizers, found)
         figures.save(picture, folder.path / "tuned.png")
-    what = "steps to the target" if here.target is not None else "the value at the end"
+    what = here.waited
     title = f"The best of {len(tuning.RATES)} rates for each: the score is {what}"
-    return lanes.table("tuned", title, rows)
+    return cells.table("tuned", title, rows)

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import tyro
 
 Names = tyro.conf.Positional[tuple[str, ...]]
+Schedule = Literal["constant", "cosine", "warmup_cosine"]
 Figure = Literal["surface", "curves", "state", "rates", "heat", "tuned"]
 
 
@@ -190,19 +191,41 @@ class Compare(Training):
 
     Without names: the lab's SGD, SGD with momentum, RMSProp and Adam.
 
+    With a tier, every optimizer's hyperparameters are searched first, at the same
+    points for everyone, and what was chosen is reported with other seeds.
+
     Example: optax-lab compare adam 'adam(1e-3, b1=.8)' --seeds 5 --epochs 20
+
+    Example: optax-lab compare adam sgd mypkg.optim:mine --tier smoke
     """
 
     command: ClassVar[str] = "compare"
+    local: ClassVar[tuple[str, ...]] = (*Settings.local, "dry_run", "resume")
     optimizers: Names = ()
     """Such as adam, 'sgd(.1, momentum=.9)', optax.lion or mypkg.optim:mine."""
     seeds: int = 10
-    """How many trainings per optimizer: seeds 0, 1, 2, …"""
+    """How many trainings per optimizer are reported; a tier has its own number."""
+    tier: Literal["smoke", "standard", "full"] | None = None
+    """Searches 8, 32 or 64 points for each, with its own epochs unless said."""
+    space: tuple[str, ...] = ()
+    """What is searched besides or instead, such as b1=.8:.99, where it is taken."""
+    schedule: tuple[Schedule, ...] | None = None
+    """Of the learning rate, besides a tier's; the search uses the first one."""
+    dry_run: bool = False
+    """Says what the tier would cost on this machine, and runs a short probe only."""
+    resume: bool = False
+    """Goes on with the study in --out: only what is missing is run."""
 
     def check(self) -> None:
         """Raises ValueError where a value is out of range."""
         super().check()
         self.at_least(1, "seeds")
+        if self.tier is None:
+            for name in ("space", "schedule", "dry_run", "resume"):
+                if getattr(self, name):
+                    raise ValueError(f"{_flag(name)}: needs a --tier")
+        if self.resume and self.out is None:
+            raise ValueError("--resume: needs --out, the folder of the study")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -254,6 +277,11 @@ class Info:
 
 _KINDS = (Ewma, Descend, Train, Compare, Anatomy, Check, Info)
 COMMANDS = {kind.command: kind for kind in _KINDS}
+
+
+def typed(argv: list[str], flag: str) -> bool:
+    """Says whether a flag is among what was typed."""
+    return any(word == flag or word.startswith(f"{flag}=") for word in argv)
 
 
 def _flag(name: str) -> str:

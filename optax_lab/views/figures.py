@@ -4,21 +4,28 @@ from optax_lab.views.curves import learning_curves, smoothing
 from optax_lab.views.descents import descent_curves
 from optax_lab.views.heat_maps import heat_map
 from optax_lab.views.multiples import multiples
+from optax_lab.views.reached import accuracy_against_speed, profile, shares_reached
 from optax_lab.views.responses import responses
+from optax_lab.views.search import sensitivity, tuning_curve
 from optax_lab.views.states import states
 from optax_lab.views.style import alt_text, save
 from optax_lab.views.surfaces import surface
 
 __all__ = [
+    "accuracy_against_speed",
     "alt_text",
     "animate",
     "descent_curves",
     "heat_map",
     "learning_curves",
     "multiples",
+    "profile",
     "responses",
     "save",
+    "sensitivity",
+    "shares_reached",
     "smoothing",
     "states",
     "surface",
+    "tuning_curve",
 ]

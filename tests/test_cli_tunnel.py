@@ -1,0 +1,105 @@
+import json
+
+import jax
+import pytest
+
+from optax_lab import cli
+from optax_lab.cli import choices, contenders, tunnel
+from optax_lab.studies import ledger
+
+SMALL = ("--epochs", "1", "--validation-size", "100")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def started():
+    jax.devices()
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch, capsys):
+    """Runs `compare --tier smoke` in this process: (exit code, JSON, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tunnel, "TEST_SIZE", 200)
+
+    def run(*words):
+        command = ["compare", *map(str, words), "--tier", "smoke", "--json"]
+        code = cli.main(command)
+        out, err = capsys.readouterr()
+        return code, json.loads(out) if code != 2 else None, err
+
+    return run
+
+
+def test_a_study_is_searched_reported_checked_and_gone_on_with(lab, tmp_path):
+    broken = "def f(learning_rate):\n    return optax.GradientTransformation(1, 1)\n"
+    (tmp_path / "broken_optim.py").write_text(f"import optax\n{broken}")
+    words = ("sgd", "adam", "broken_optim:f", "--out", "here", *SMALL)
+    code, found, err = lab(*words)
+    folder = tmp_path / "here"
+    assert code == 0
+    assert "broken_optim:f failed: TypeError" in err
+    rows = {row["optimizer"]: row for row in found["search"]}
+    assert rows["broken_optim:f"]["failed"] == 1
+    assert rows["adam"]["points"] == rows["sgd"]["points"] == 8
+    assert "learning_rate=" in rows["adam"]["chosen"]
+    reported = {row["optimizer"]: row for row in found["results_constant"]}
+    assert set(reported) == {"sgd", "adam"}
+    assert 0 < reported["adam"]["fresh test"] <= 1
+    assert len(found["pairs_constant"]) == 1
+    checks = [row["check"] for row in found["checks"]]
+    assert "identical runs under different names" in checks
+    text = (folder / "report.md").read_text()
+    for name in ("sensitivity", "tuning", "curves_constant", "accuracy_constant"):
+        assert (folder / f"{name}.png").exists()
+        assert f"]({name}.png)" in text
+    with ledger.reading(folder / "study.db") as book:
+        before = book.records()
+    assert len([r for r in before if r.status == "failed"]) == 9
+
+    code, again, _ = lab(*words, "--resume")
+    assert code == 0
+    assert again["results_constant"] == found["results_constant"]
+    code, _, err = lab("sgd", "--out", "here", "--resume", *SMALL, "--epochs", 2)
+    assert code == 2
+    assert "is another study: epochs was 1, is 2" in err
+    assert err.count("\n") == 1
+
+
+def test_a_dry_run_says_what_a_study_would_cost_and_writes_nothing(lab, tmp_path):
+    code, found, _ = lab("sgd", "adam", "--dry-run", "--validation-size", 100)
+    assert code == 0
+    plan = {row["what"]: row["value"] for row in found["plan"]}
+    assert plan["trainings to choose by"] == 2 * 9
+    assert plan["trainings to report"] == 2 * 3
+    assert plan["epochs of each"] == 25
+    assert plan["minutes here"] > 0
+    assert not list(tmp_path.rglob("study.db"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--space", "b1=.9:.5"), "--space b1=.9:.5: b1=0.9:0.5 is empty"),
+        (("--space", "b1"), "write name=low:high"),
+        (("sgd", "--space", "rho=.1:.5"), "--space rho: no optimizer of the study"),
+        (("--resume",), "--resume: needs --out"),
+        (("--resume", "--out", "nowhere"), "--resume: there is no study in --out"),
+        (("optax.scale(-1.)",), "takes no learning_rate, which is searched"),
+        (("sgd", "--seeds", "0"), "--seeds 0: must be at least 1"),
+    ],
+)
+def test_a_study_that_cannot_be_run_is_refused_in_one_line(lab, tmp_path, words, said):
+    code, _, err = lab(*words)
+    assert code == 2
+    assert said in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_in_an_expression_is_not_searched():
+    found = contenders.contenders(
+        choices.all_optimizers(["adam(b1=0.5)", "optax.lion"]), ["b1=.8:.99"]
+    )
+    assert set(found[0].space) == {"learning_rate", "b2"}
+    assert found[1].space == {"learning_rate": contenders.RATES, "b1": (0.8, 0.99)}
+    assert found[0].name == "adam(b1=0.5)"
