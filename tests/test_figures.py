@@ -223,6 +223,30 @@ def test_only_runs_that_diverged_have_a_cross(lab):
     assert [cross.get_color() for cross in crosses] == [PURPLE]
 
 
+def test_one_step_is_not_steps():
+    assert [style.count(n, "step") for n in (0, 1, 1844)] == [
+        "0 steps",
+        "1 step",
+        "1,844 steps",
+    ]
+    figure = figures.surface(QUADRATIC, {"sgd": trajectory([[1, 1], [0, 0]])})
+    assert legend_of(figure) == ["sgd: not converged in 1 step"]
+    assert "with the paths of 1 run. " in figures.alt_text(figure)
+
+
+def test_only_signs_that_are_in_the_window_are_explained():
+    far, near = trajectory([[9, 9], [1, 1]]), trajectory([[1, 1], [9, 9]])
+    elsewhere = types.SimpleNamespace(**vars(QUADRATIC) | {"minima": [(7.0, 0.0)]})
+    heads = [
+        figures.surface(surface, {"sgd": run}).axes[1].get_title()
+        for surface in (QUADRATIC, elsewhere)
+        for run in (far, near)
+    ]
+    assert heads == ["☆ minimum", "○ start   ☆ minimum", "", "○ start"]
+    figure = figures.multiples(elsewhere, {"one": {"sgd": far}})
+    assert legend_of(figure) == ["sgd"]
+
+
 @given(
     npst.arrays(
         float,

@@ -237,6 +237,7 @@ def test_lines_of_a_text_are_few_and_about_equally_long():
     assert style.wrap("rate 1", 16) == ["rate 1"]
     assert style.wrap("rate 1, momentum 0", 16) == ["rate 1,", "momentum 0"]
     assert style.wrap("weight_decay=1e-6 or 0", 17) == ["weight_decay=1e-6", "or 0"]
+    assert style.wrap("f(x, y) = (x − y)² + 1", 14) == ["f(x, y) =", "(x − y)² + 1"]
     assert style.wrap(17 * "a", 10) == [10 * "a", 7 * "a"]
 
 
@@ -283,6 +284,16 @@ def test_only_a_run_that_diverged_has_a_cross_and_only_then_the_legend_too():
     assert [len(crosses_of(axes)) for axes in figure.axes] == [0, 0, 1]
     calm = figures.multiples(QUADRATIC, {"a": {"sgd": STRAIGHT}})
     assert legend_of(calm) == ["sgd", "start", "minimum"]
+
+
+def test_the_titles_of_panels_are_as_wide_as_the_panels():
+    panels = {f"rate 10, momentum {k / 10}": {"sgd": STRAIGHT} for k in range(8)}
+    figure = figures.multiples(QUADRATIC, panels)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        box = axes.title.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert axes.get_title().startswith("rate 10,\nmomentum 0")
 
 
 @pytest.mark.parametrize(

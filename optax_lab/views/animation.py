@@ -153,8 +153,7 @@ def _draw(
         _walker(axes, path, every) for path in drawn.values() if len(path.points)
     ]
     shown = [path._replace(text=label, diverged=False) for label, path in drawn.items()]
-    lost = any(path.diverged for path in drawn.values())
-    signs = surfaces.sign_handles(surface, lost)
+    signs = surfaces.sign_handles(surface, list(drawn.values()))
     style.legend_below(figure, surfaces.handles(shown) + signs)
     _tell(figure, surface, 0.0)
     for _ in range(2):  # a layout with a legend settles at the second time

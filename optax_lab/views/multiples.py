@@ -1,9 +1,7 @@
 # The same surface many times over: what changes from one panel to the next is seen.
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from matplotlib import figure as mpl_figure
 from matplotlib import lines
 
@@ -37,13 +35,13 @@ def multiples(
         raise ValueError("panels is empty, but must hold a panel to draw")
     labels = list(dict.fromkeys(label for runs in panels.values() for label in runs))
     drawn = {name: _paths(surface, labels, runs) for name, runs in panels.items()}
-    told = {name: _outcomes(runs, drawn[name]) for name, runs in panels.items()}
+    told = {name: _outcomes(panel) for name, panel in drawn.items()}
     longest = max((len(line) for lines in told.values() for line in lines), default=0)
     columns = _columns(len(panels), longest)
     width = 8.0 if columns > 1 else 5.0
     across, rows = width / columns, -(-len(panels) // columns)
     names = [
-        "\n".join([textwrap.fill(name, _letters(across)), *lines])
+        "\n".join(style.wrap(name, int(8 * across)) + lines)
         for name, lines in told.items()
     ]
     with style.new_figure(width, _height(rows, across, names)) as figure:
@@ -58,19 +56,14 @@ def multiples(
             _label_outside(axes, i, columns, len(panels))
         style.title(figure, title or f"{surface.name}: {surface.formula}")
         style.legend_below(figure, _handles(surface, labels, drawn))
-        figure.set_label(_alt_text(surface, panels, drawn))
+        figure.set_label(_alt_text(surface, drawn))
     return figure
 
 
 def _columns(n: int, longest: int) -> int:
     """Chooses how many panels stand side by side, so that few places stay empty."""
     columns = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}.get(n, 4)
-    return min(columns, 3) if longest > _letters(8.0 / columns) else columns
-
-
-def _letters(width: float) -> int:
-    """Returns how many letters of a panel's title have room in so many inches."""
-    return int(9 * width)
+    return min(columns, 3) if longest > 9 * 8.0 / columns else columns
 
 
 def _height(rows: int, across: float, names: list[str]) -> float:
@@ -99,22 +92,12 @@ def _label_outside(axes: Any, i: int, columns: int, n: int) -> None:
     axes.tick_params(labelbottom=lowest, labelleft=left)
 
 
-def _outcomes(runs: Runs, drawn: Mapping[str, paths.Path]) -> list[str]:
+def _outcomes(drawn: Mapping[str, paths.Path]) -> list[str]:
     """Says how the paths of a panel ended, if they are few."""
-    if len(runs) > _TOLD:
+    if len(drawn) > _TOLD:
         return []
-    sign = lambda label: f"{_SIGNS[drawn[label].mark.marker]} " * (len(runs) > 1)
-    return [sign(label) + _outcome(run) for label, run in runs.items()]
-
-
-def _outcome(run: descent.Trajectory) -> str:
-    """Says in few letters how a run ended."""
-    status, steps = descent.STATUS[run.status], int(run.steps_taken)
-    return {
-        "converged": f"converged in {steps:,}",
-        "max_steps": "not converged",
-        "diverged": f"diverged at {steps:,}",
-    }[status]
+    sign = lambda path: f"{_SIGNS[path.mark.marker]} " * (len(drawn) > 1)
+    return [sign(path) + path.brief for path in drawn.values()]
 
 
 def _handles(
@@ -122,26 +105,18 @@ def _handles(
 ) -> list[lines.Line2D]:
     every = {label: path for panel in drawn.values() for label, path in panel.items()}
     shown = [every[label]._replace(text=label, diverged=False) for label in labels]
-    lost = any(path.diverged for panel in drawn.values() for path in panel.values())
-    return surfaces.handles(shown) + surfaces.sign_handles(surface, lost)
+    whole = [path for panel in drawn.values() for path in panel.values()]
+    return surfaces.handles(shown) + surfaces.sign_handles(surface, whole)
 
 
-def _alt_text(
-    surface: Any,
-    panels: Mapping[str, Runs],
-    drawn: Mapping[str, Mapping[str, paths.Path]],
-) -> str:
+def _alt_text(surface: Any, drawn: Mapping[str, Mapping[str, paths.Path]]) -> str:
     (x0, x1), (y0, y1) = surface.window
-    told = []
-    for name, runs in panels.items():
-        ends = (np.asarray(run.points)[-1] for run in runs.values())
-        said = (
-            f"{path.text}, at ({x:.3g}, {y:.3g})"
-            for path, (x, y) in zip(drawn[name].values(), ends, strict=True)
-        )
-        told.append(f"{name}: {'; '.join(said)}")
+    told = [
+        f"{name}: {'; '.join(path.told for path in panel.values())}"
+        for name, panel in drawn.items()
+    ]
     return (
         f"{surface.name}, {surface.formula}, as contours for x from {x0:g} to {x1:g} "
-        f"and y from {y0:g} to {y1:g}, in {len(panels)} panels with paths. "
-        + ". ".join(told)
+        f"and y from {y0:g} to {y1:g}, in {style.count(len(drawn), 'panel')} with "
+        "paths. " + ". ".join(told)
     )

@@ -14,6 +14,17 @@ _FULL = 4.0  # times a cell's side: a line as long as this in it leaves little e
 _PAINTED = 0.03  # of the cells: a path that fills more of them is drawn thin
 _PIECES = 1_000_000  # into which a path is cut at most, or nearly so
 
+_OUTCOMES = {  # of how many steps, and how many these are
+    "converged": "converged in {}",
+    "max_steps": "not converged in {}",
+    "diverged": "diverged at step {1:,}",
+}
+_BRIEF = {
+    "converged": "converged in {:,}",
+    "max_steps": "not converged",
+    "diverged": "diverged at {:,}",
+}
+
 
 class Path(NamedTuple):
     """The part of a trajectory that can be drawn."""
@@ -26,7 +37,9 @@ class Path(NamedTuple):
     width: float
     crowded: bool  # whether it would paint over what lies under it
     diverged: bool
-    text: str
+    brief: str  # how it ended, in few letters
+    text: str  # what it is called and how it ended
+    told: str  # and where
 
 
 def path_of(
@@ -45,7 +58,7 @@ def path_of(
     Raises:
       ValueError: If the points are not in the plane.
     """
-    status = descent.STATUS[run.status]
+    status, steps = descent.STATUS[run.status], int(run.steps_taken)
     points = _moving(label, run)
     low, high = np.transpose(surface.window)
     inside = ((points >= low) & (points <= high)).all(axis=1)
@@ -55,6 +68,8 @@ def path_of(
     # Matplotlib clips lines, but overflows on coordinates that are far too large.
     far = (np.abs(points - (low + high) / 2) > 1e3 * (high - low)).any(axis=1)
     points = np.where(far[:, None], np.nan, points)
+    text = f"{label}: {_OUTCOMES[status].format(style.count(steps, 'step'), steps)}"
+    x, y = np.asarray(run.points)[-1]
     return Path(
         points,
         heights(surface, points),
@@ -64,7 +79,9 @@ def path_of(
         4.4 - 2.6 * share,
         _is_crowded((points - low) / (high - low)),
         status == "diverged",
-        f"{label}: {_outcome(status, int(run.steps_taken))}",
+        _BRIEF[status].format(steps),
+        text,
+        f"{text}, at ({x:.3g}, {y:.3g})",
     )
 
 
@@ -98,14 +115,6 @@ def _moving(label: str, run: descent.Trajectory) -> np.ndarray:
     points = points[: len(points) if finite.all() else finite.argmin()]
     moved = np.flatnonzero((points[1:] != points[:-1]).any(axis=1))
     return points[: moved[-1] + 2 if len(moved) else 1]
-
-
-def _outcome(status: str, steps: int) -> str:
-    return {
-        "converged": f"converged in {steps:,} steps",
-        "max_steps": f"not converged in {steps:,} steps",
-        "diverged": f"diverged at step {steps:,}",
-    }[status]
 
 
 def _evenly(points: np.ndarray, inside: np.ndarray, share: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -65,13 +66,23 @@ def new_figure(width: float, height: float) -> Iterator[mpl_figure.Figure]:
 
 
 def wrap(text: str, letters: int) -> list[str]:
-    """Wraps a text into as few lines as possible, and those about equally long."""
-    lines = textwrap.wrap(text, letters)
-    longest = max(map(len, text.split()), default=letters)
+    """Wraps a text into as few lines as possible, and those about equally long.
+
+    What stands in short brackets stays on one line.
+    """
+    kept = re.sub(r"\([^()]{,12}\)", lambda found: found[0].replace(" ", "\xa0"), text)
+    longest = max(map(len, kept.split(" ")))
+    lines = textwrap.wrap(kept, letters)
     for fewer in range(max(longest, letters // 2), letters):
-        if len(even := textwrap.wrap(text, fewer)) == len(lines):
-            return even
-    return lines
+        if len(even := textwrap.wrap(kept, fewer)) == len(lines):
+            lines = even
+            break
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+def count(n: int, noun: str) -> str:
+    """Returns "1 step" or "1,844 steps"."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 def title(figure: mpl_figure.Figure, text: str | None) -> None:

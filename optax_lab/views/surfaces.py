@@ -1,5 +1,5 @@
 # The paths of optimizers on a surface of two parameters.
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ def surface(
         _draw_plan(axes["contours"], surface, grid, drawn)
         style.title(figure, title or f"{surface.name}: {surface.formula}")
         style.legend_below(figure, handles(drawn))
-        figure.set_label(_alt_text(surface, trajectories, drawn))
+        figure.set_label(_alt_text(surface, drawn))
     return figure
 
 
@@ -100,7 +100,9 @@ def _draw_plan(axes, surface, grid: Grid, drawn: list[paths.Path]) -> None:
     for path in drawn:
         draw_path(axes, path)
     axes.set(xlabel="x", ylabel="y")
-    axes.set_title("○ start" + "   ☆ minimum" * bool(len(surface.minima)))
+    signs = {"start": "○", "minimum": "☆"}
+    seen = seen_signs(surface, drawn)
+    axes.set_title("   ".join(f"{signs[k]} {k}" for k in signs if k in seen))
 
 
 def draw_contours(axes: Any, surface: Any, grid: Grid, *, size: float = 1.0) -> None:
@@ -221,25 +223,26 @@ def handles(drawn: list[paths.Path]) -> list[lines.Line2D]:
     ]
 
 
-def sign_handles(surface: Any, lost: bool) -> list[lines.Line2D]:
-    """Makes the legend's entries for the signs, and the cross if some run was lost."""
-    looks = {"start": START}
-    if len(surface.minima):
-        looks["minimum"] = MINIMUM
-    if lost:
-        looks["diverged"] = cross(style.GREY, 0.8)
-    return [lines.Line2D([], [], **look, label=text) for text, look in looks.items()]
-
-
-def _alt_text(surface: Any, trajectories: Mapping, drawn: list[paths.Path]) -> str:
+def seen_signs(surface: Any, drawn: Sequence[paths.Path]) -> list[str]:
+    """Names the signs that are in the window."""
     (x0, x1), (y0, y1) = surface.window
-    ends = (np.asarray(run.points)[-1] for run in trajectories.values())
-    told = (
-        f"{path.text}, at ({x:.3g}, {y:.3g})"
-        for path, (x, y) in zip(drawn, ends, strict=True)
-    )
+    near = any(x0 <= x <= x1 and y0 <= y <= y1 for x, y in surface.minima)
+    begun = any(path.inside[:1].any() for path in drawn)
+    lost = any(path.diverged and path.inside.any() for path in drawn)
+    return ["start"] * begun + ["minimum"] * near + ["diverged"] * lost
+
+
+def sign_handles(surface: Any, drawn: Sequence[paths.Path]) -> list[lines.Line2D]:
+    """Makes the legend's entries for the signs that are in the window."""
+    looks = {"start": START, "minimum": MINIMUM, "diverged": cross(style.GREY, 0.8)}
+    seen = seen_signs(surface, drawn)
+    return [lines.Line2D([], [], **looks[text], label=text) for text in seen]
+
+
+def _alt_text(surface: Any, drawn: list[paths.Path]) -> str:
+    (x0, x1), (y0, y1) = surface.window
     return (
         f"{surface.name}, {surface.formula}, as a surface and as contours for x from "
         f"{x0:g} to {x1:g} and y from {y0:g} to {y1:g}, with the paths of "
-        f"{len(drawn)} runs. " + ". ".join(told)
+        f"{style.count(len(drawn), 'run')}. " + ". ".join(path.told for path in drawn)
     )
