@@ -594,6 +594,26 @@ def test_a_series_that_diverges_ends_in_a_cross_and_does_not_flatten_the_others(
     assert "sgd: diverged at step 50. adam, at the end" in told
 
 
+def test_the_value_alone_says_when_a_run_diverged():
+    named = falling() | {"gradient_norm": 10.0 ** np.arange(200)}
+    named["gradient_norm"][36:] = np.inf
+    calm = figures.descent_curves({"sgd": named})
+    assert legend_of(calm) == ["sgd"]
+    assert not [cross for axes in calm.axes for cross in crosses_of(axes)]
+    named["above_best"] = np.where(np.arange(200) < 37, named["above_best"], np.nan)
+    figure = figures.descent_curves({"sgd": named})
+    assert legend_of(figure) == ["sgd: diverged at step 37"]
+    assert crosses_of(figure.axes[0])[0].get_xdata() == [36]
+    assert len(crosses_of(figure.axes[1])) == 1
+    assert "sgd: diverged at step 37" in figures.alt_text(figure)
+
+
+@pytest.mark.parametrize("rows", [2, 4, 7, 200])
+def test_there_is_no_half_a_step(rows):
+    steps = figures.descent_curves({"sgd": falling(rows)}).axes[1].get_xticks()
+    np.testing.assert_array_equal(steps, np.round(steps))
+
+
 def test_zeros_and_rounding_below_the_best_fall_out_of_a_logarithmic_figure():
     values = np.array([1.0, 0.1, 1e-3, 0.0, -1e-17])
     figure = figures.descent_curves({"sgd": {"above_best": values}})

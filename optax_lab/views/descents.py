@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
-from matplotlib import lines
+from matplotlib import lines, ticker
 
 from optax_lab.views import style
 
@@ -38,10 +38,11 @@ def descent_curves(
     """Draws how deep runs are after every step and, below, how steep it is there.
 
     Lines are medians over lanes, bands the middle half of them; a lane that diverged
-    counts as infinitely high, and the legend says how many did. A line that is not
-    finite to its end has a cross where it was last seen. Axes are logarithmic: what
-    reaches 0 falls out of the figure. Only values that may be negative have a linear
-    axis. More than 300 steps stand on a logarithmic axis too.
+    counts as infinitely high, and the legend says how many did. A run whose value is
+    not finite to its end has a cross where its line was last seen; its gradient's norm
+    may overflow before. Axes are logarithmic: what reaches 0 falls out of the figure.
+    Only values that may be negative have a linear axis. More than 300 steps stand on a
+    logarithmic axis too.
 
     Args:
       curves: By label, then by name, values of shape (rows,) or (lanes, rows): either
@@ -57,13 +58,14 @@ def descent_curves(
     names = _panels(runs)
     with style.new_figure(7.0, 0.4 + 2.9 * len(names)) as figure:
         panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+        lost = _lost(names[0], runs)
         for axes, name in zip(panels, names, strict=True):
-            _draw_panel(axes, name, runs, record_every)
+            _draw_panel(axes, name, runs, record_every, lost)
         rows = max(v.shape[1] for lanes in runs.values() for v in lanes.values())
         scale_steps(panels[-1], 0, (rows - 1) * record_every)
         panels[0].set_title(_count(runs))
         style.title(figure, title)
-        style.legend_below(figure, _handles(runs, record_every))
+        style.legend_below(figure, _handles(_texts(names[0], runs, record_every)))
         figure.set_label(_alt_text(names, runs, record_every, title))
     return figure
 
@@ -76,6 +78,7 @@ def scale_steps(axes: mpl_axes.Axes, first: int, last: int) -> None:
         axes.set_xlim(first, 1.1 * last)
     else:
         axes.set_xlim(first, max(last, first + 1))
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.set_xlabel("step")
 
@@ -112,8 +115,18 @@ def _panels(runs: Mapping[str, Lanes]) -> list[str]:
     return [depth[0], *["gradient_norm"] * steep]
 
 
+def _lost(depth: str, runs: Mapping[str, Lanes]) -> list[bool]:
+    """Tells which lines are lost before their end, by how deep they are alone."""
+    ends = (_band(lanes[depth]).middle[-1] for lanes in runs.values())
+    return [end is np.ma.masked for end in ends]
+
+
 def _draw_panel(
-    axes: mpl_axes.Axes, name: str, runs: Mapping[str, Lanes], every: int
+    axes: mpl_axes.Axes,
+    name: str,
+    runs: Mapping[str, Lanes],
+    every: int,
+    lost: Sequence[bool],
 ) -> None:
     bands = {
         i: _band(lanes[name]) for i, lanes in enumerate(runs.values()) if name in lanes
@@ -126,7 +139,7 @@ def _draw_panel(
     else:
         axes.set_ylim(_linear_limits(found))
     for i, band in bands.items():
-        _draw_band(axes, i, band, every)
+        _draw_band(axes, i, band, every, lost[i])
     axes.set_ylabel(_NAMES[name])
 
 
@@ -155,27 +168,33 @@ def _linear_limits(found: np.ndarray) -> tuple[float, float]:
     return found.min() - margin, found.max() + margin
 
 
-def _draw_band(axes: mpl_axes.Axes, i: int, band: _Band, every: int) -> None:
-    look, steps = style.mark(i), np.arange(len(band.middle)) * every
+def _look(i: int) -> dict[str, Any]:
+    """Returns the look of the i-th line, thinner than those that may lie under it."""
+    color, marker, line = style.mark(i)
+    return {
+        "color": color,
+        "linestyle": line,
+        "linewidth": max(3.6 - 0.5 * i, 1.8),
+        "marker": marker,
+        "markersize": 8,
+        "markeredgecolor": "white",
+    }
+
+
+def _draw_band(
+    axes: mpl_axes.Axes, i: int, band: _Band, every: int, lost: bool
+) -> None:
+    look, steps = _look(i), np.arange(len(band.middle)) * every
     low, middle, high = (_near(axes, part) for part in band)
-    axes.plot(
-        *(steps, middle),
-        color=look.color,
-        linestyle=look.line,
-        linewidth=max(3.6 - 0.5 * i, 1.8),
-        marker=look.marker,
-        markevery=marked(i, steps),
-        markersize=8,
-        markeredgecolor="white",
-    )
+    axes.plot(steps, middle, **look, markevery=marked(i, steps))
     if np.ma.any(low < high.filled(np.inf)):
         high = high.filled(_near(axes, _HUGE))
-        axes.fill_between(steps, low, high, color=look.color, alpha=0.18, lw=0)
+        axes.fill_between(steps, low, high, color=look["color"], alpha=0.18, lw=0)
     bottom, top = axes.get_ylim()
     seen = middle.filled(np.nan)
     last = np.flatnonzero((seen >= bottom) & (seen <= top))[-1:]
-    if last.size and np.isnan(seen[-1]):
-        axes.plot(steps[last], seen[last], "X", color=look.color, ms=14, mec="black")
+    if last.size and lost:
+        axes.plot(steps[last], seen[last], "X", color=look["color"], ms=14, mec="black")
 
 
 def _near(axes: mpl_axes.Axes, values: Any) -> Any:
@@ -191,48 +210,39 @@ def _count(runs: Mapping[str, Lanes]) -> str:
     return f"median and middle half of {most} runs" if most > 1 else ""
 
 
-def _text(label: str, lanes: Lanes, every: int) -> str:
+def _texts(depth: str, runs: Mapping[str, Lanes], every: int) -> list[str]:
+    return [_text(label, lanes[depth], every) for label, lanes in runs.items()]
+
+
+def _text(label: str, lanes: np.ndarray, every: int) -> str:
     """Says how many lanes diverged, or when the only one did."""
-    bad = [~np.isfinite(values) for values in lanes.values()]
-    lost = np.any([b.any(axis=1) for b in bad], axis=0)
+    bad = ~np.isfinite(lanes)
+    lost = bad.any(axis=1)
     if not lost.any():
         return label
     if len(lost) == 1:
-        first = min(b[0].argmax() for b in bad if b.any()) * every
-        return f"{label}: diverged at step {first:,}"
+        return f"{label}: diverged at step {bad[0].argmax() * every:,}"
     return f"{label}: {lost.sum()} of {len(lost)} diverged"
 
 
-def _handles(runs: Mapping[str, Lanes], every: int) -> list[lines.Line2D]:
-    handles = []
-    for i, (label, lanes) in enumerate(runs.items()):
-        look = style.mark(i)
-        handles.append(
-            lines.Line2D(
-                *([], []),
-                color=look.color,
-                linestyle=look.line,
-                linewidth=max(3.6 - 0.5 * i, 1.8),
-                marker=look.marker,
-                markersize=8,
-                markeredgecolor="white",
-                label=_text(label, lanes, every),
-            )
-        )
-    return handles
+def _handles(texts: Sequence[str]) -> list[lines.Line2D]:
+    return [
+        lines.Line2D([], [], **_look(i), label=text) for i, text in enumerate(texts)
+    ]
 
 
 def _alt_text(
     names: Sequence[str], runs: Mapping[str, Lanes], every: int, title: str | None
 ) -> str:
     told = []
-    for label, lanes in runs.items():
+    texts = _texts(names[0], runs, every)
+    for text, lanes in zip(texts, runs.values(), strict=True):
         ends = {n: _band(lanes[n]).middle[-1] for n in names if n in lanes}
         said = [
             f"{_NAMES[n]} {v:.3g}" for n, v in ends.items() if v is not np.ma.masked
         ]
         at_end = f", at the end {', '.join(said)}" * bool(said)
-        told.append(_text(label, lanes, every) + at_end)
+        told.append(text + at_end)
     heading = f"{title}. " if title else ""
     what = " and ".join(_NAMES[name] for name in names)
     return f"{heading}{what} over steps. {'. '.join(told)}."
