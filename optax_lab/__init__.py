@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from optax_lab.problems.surfaces import SURFACES
     from optax_lab.runs.descent import descend
     from optax_lab.runs.training import train
+    from optax_lab.studies.grids import descents
+    from optax_lab.studies.tuning import tune
     from optax_lab.transforms.iterates import (
         evaluation_params,
         schedule_free,
@@ -64,6 +66,7 @@ _MODULES = {
     "cautious": "transforms.wrappers",
     "contract": "contract",
     "descend": "runs.descent",
+    "descents": "studies.grids",
     "evaluation_params": "transforms.iterates",
     "ewma": "ewma",
     "grams": "transforms.wrappers",
@@ -96,6 +99,7 @@ _MODULES = {
     "soap": "optimizers.kronecker",
     "sophia": "optimizers.curvature",
     "train": "runs.training",
+    "tune": "studies.tuning",
     "with_param_ema": "transforms.parameters",
     "yogi": "optimizers.belief",
 }
@@ -120,6 +124,7 @@ __all__ = [
     "cautious",
     "contract",
     "descend",
+    "descents",
     "evaluation_params",
     "ewma",
     "grams",
@@ -152,6 +157,7 @@ __all__ = [
     "soap",
     "sophia",
     "train",
+    "tune",
     "with_param_ema",
     "yogi",
 ]

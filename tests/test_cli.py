@@ -13,7 +13,16 @@ from optax_lab import cli
 from optax_lab.cli import manifest
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("ewma", "descend", "train", "compare", "anatomy", "check", "info")
+COMMANDS = (
+    "ewma",
+    "descend",
+    "train",
+    "compare",
+    "export",
+    "anatomy",
+    "check",
+    "info",
+)
 HEAVY = {"jax", "optax", "flax", "matplotlib", "tensorboardX", "scipy", "numpy"}
 
 

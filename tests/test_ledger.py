@@ -1,3 +1,5 @@
+import csv
+import json
 import math
 import signal
 import sqlite3
@@ -9,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from optax_lab import cli
 from optax_lab.studies import ledger
 
 ROOT = Path(__file__).parents[1]
@@ -181,3 +184,36 @@ def test_a_killed_writer_leaves_what_it_said_was_written_and_nothing_half(tmp_pa
     assert len(said) <= len(found) // 2 <= len(said) + 1
     assert found == set(range(len(found)))
     assert len(found) % 2 == 0
+
+
+def test_a_study_is_exported_as_plain_files_with_every_number(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    runs = [record(0), record(1, hypers={"learning_rate": 0.5, "b1": 0.25})]
+    with ledger.opened(tmp_path / "here/study.db", PLAN) as book:
+        book.write(runs)
+    assert cli.main(["export", "here", "--out", "out"]) == 0
+    assert "2 runs" in capsys.readouterr().out
+    text = lambda name: (tmp_path / "out" / name).read_text().splitlines()
+    read = lambda name: list(csv.DictReader(text(name)))
+    rows = {row["key"]: row for row in read("runs.csv")}
+    assert float(rows[runs[1].key]["b1"]) == 0.25
+    assert rows[runs[0].key]["b1"] == ""
+    assert rows[runs[0].key]["status"] == "ok"
+    curve = [r for r in read("curves.csv") if r["key"] == runs[0].key]
+    assert [(r["epoch"], float(r["value"])) for r in curve] == [
+        ("1", 3.0),
+        ("2", 2.0),
+        ("3", 1.0),
+    ]
+    assert len(read("finals.csv")) == 4
+    assert json.loads((tmp_path / "out/study.json").read_text()) == PLAN
+
+
+def test_what_is_no_study_is_not_exported(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["export", "nowhere", "--out", "out"]) == 2
+    assert "no such study" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

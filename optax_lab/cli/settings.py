@@ -229,6 +229,18 @@ class Compare(Training):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Export(Settings):
+    """Writes a study, the study.db of compare --tier, as plain CSV and JSON.
+
+    Example: optax-lab export runs/compare-20260101-120000
+    """
+
+    command: ClassVar[str] = "export"
+    study: tyro.conf.Positional[Path]
+    """The study's folder, or its file."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Anatomy(Settings):
     """Says what optimizers keep, and measures how long it remembers, by running them.
 
@@ -275,7 +287,7 @@ class Info:
         """Has nothing to check."""
 
 
-_KINDS = (Ewma, Descend, Train, Compare, Anatomy, Check, Info)
+_KINDS = (Ewma, Descend, Train, Compare, Export, Anatomy, Check, Info)
 COMMANDS = {kind.command: kind for kind in _KINDS}
 
 
