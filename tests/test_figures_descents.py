@@ -712,8 +712,57 @@ def test_an_optimizer_that_keeps_nothing_has_only_its_steps():
     figure = figures.states({}, ratios, {}, coordinates=("a", "b", "c"))
     figure.draw_without_rendering()
     assert len(figure.axes) == 1
-    assert figure.axes[0].get_yscale() == "log"
     assert legend_of(figure) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("level", [0.1, 3.6, -0.02, 0.0])
+@pytest.mark.filterwarnings("error")
+def test_what_does_not_change_has_an_axis_with_few_plain_numbers(level):
+    noise = 1 + 1e-7 * np.random.default_rng(0).normal(size=(3, 2))
+    for still in (np.full((3, 2), level), np.full((3, 2), level) * noise):
+        figure = figures.states({"trace": still}, still, {})
+        figure.draw_without_rendering()
+        for axes, expected in zip(figure.axes, (level, abs(level)), strict=True):
+            assert axes.get_yscale() == "linear"
+            named = [tick.get_text() for tick in axes.get_yticklabels()]
+            assert f"{expected:.3g}".replace("-", "−") in named
+            assert len(named) <= 3
+            bottom, top = axes.get_ylim()
+            assert top - bottom > abs(level)
+        assert list(figure.axes[1].get_xticks()) == [1, 2, 3]
+
+
+def test_many_coordinates_are_a_median_and_the_middle_half_of_them():
+    k, n = np.arange(1, 51)[:, None], 24
+    values = np.sin(k / 9) * np.arange(n)
+    ratios = np.where(np.arange(n) == 3, np.nan, 1.0 + np.arange(n) / k)
+    names = [f"x{i}" for i in range(n)]
+    figure = figures.states(
+        {"μ": values}, ratios, {"μ": 1 - 0.9 ** k[:, 0]}, coordinates=names
+    )
+    figure.draw_without_rendering()
+    assert legend_of(figure) == [
+        "median of 24 coordinates",
+        "middle half of them",
+        "weight of μ",
+    ]
+    (median,) = figure.axes[0].lines
+    np.testing.assert_allclose(median.get_ydata(), np.median(values, axis=1))
+    (band,) = figure.axes[2].collections
+    seen = band.get_paths()[0].vertices
+    last = seen[seen[:, 0] == 50, 1]
+    np.testing.assert_allclose(last.max(), np.nanquantile(ratios[-1], 0.75))
+    assert lines_of(figure.axes[1], VERMILLION)
+    told = figures.alt_text(figure)
+    assert told.startswith("State over 50 steps, as quartiles of 24 coordinates: μ, at")
+    six = figures.states({}, ratios[:, :6], {}, coordinates=names[:6])
+    assert legend_of(six) == names[:6]
+
+
+@given(npst.arrays(float, (4, 7), elements=ANY))
+def test_any_state_of_many_coordinates_can_be_drawn(values):
+    figure = figures.states({"m": values}, values, {}, coordinates="abcdefg")
+    figure.draw_without_rendering()
 
 
 @given(npst.arrays(float, (4, 2), elements=ANY))

@@ -78,7 +78,8 @@ def scale_steps(axes: mpl_axes.Axes, first: int, last: int) -> None:
         axes.set_xlim(first, 1.1 * last)
     else:
         axes.set_xlim(first, max(last, first + 1))
-        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
+        whole = ticker.MaxNLocator(8, integer=True, steps=(1, 2, 5, 10), min_n_ticks=1)
+        axes.xaxis.set_major_locator(whole)
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.set_xlabel("step")
 
@@ -217,12 +218,12 @@ def _texts(depth: str, runs: Mapping[str, Lanes], every: int) -> list[str]:
 def _text(label: str, lanes: np.ndarray, every: int) -> str:
     """Says how many lanes diverged, or when the only one did."""
     bad = ~np.isfinite(lanes)
-    lost = bad.any(axis=1)
-    if not lost.any():
+    lost = np.flatnonzero(bad.any(axis=1))
+    if not lost.size:
         return label
-    if len(lost) == 1:
+    if len(lanes) == 1:
         return f"{label}: diverged at step {bad[0].argmax() * every:,}"
-    return f"{label}: {lost.sum()} of {len(lost)} diverged"
+    return f"{label}: {lost.size} of {len(lanes)} diverged"
 
 
 def _handles(texts: Sequence[str]) -> list[lines.Line2D]:

@@ -214,7 +214,8 @@ def _alt_text(drawn: _Map, labels: tuple, theory: list[str], title: str | None) 
     return (
         (f"{title}. " if title else "")
         + f"{labels[2]} as colours over {labels[0]} from {x[0]:g} to {x[-1]:g} and "
-        f"{labels[1]} from {y[0]:g} to {y[-1]:g}. Of {values.size} cells: {told}. "
+        f"{labels[1]} from {y[0]:g} to {y[-1]:g}. "
+        f"Of {style.count(values.size, 'cell')}: {told}. "
         + _best(drawn, labels)
         + (f". With {', '.join(theory)}." if theory else ".")
     )
