@@ -93,10 +93,29 @@ def steps() -> list[Row]:
     return rows
 
 
+def descents() -> list[Row]:
+    """Lists how fast a thousand descents of the lab's bowl are, beside plain loops."""
+    found = _read("descents")
+    speeds, goals = found["million_lane_steps_per_second"], found["goals"]
+    rows = []
+    for name, by_record in speeds.items():
+        for every, rates in by_record.items():
+            what = "all steps" if every == "1" else f"every {every}th step"
+            others = [
+                f"{who} {rate['median']:.3g}"
+                for who, rate in rates.items()
+                if who != "optax_lab"
+            ]
+            told = f"million lanes × steps a second, `{name}`, {what} recorded"
+            ours = f"{rates['optax_lab']['median']:.0f} ({', '.join(others)})"
+            rows.append((told, f"≥ {goals[name][every]}", ours))
+    return rows
+
+
 def table() -> str:
     """Returns the whole table in Markdown."""
     rows = [("measured", "goal", "result"), ("---", "---", "---")]
-    rows += accuracy() + speed() + ratios() + steps()
+    rows += accuracy() + speed() + ratios() + steps() + descents()
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -84,7 +84,7 @@ def learning_curves(
         panels[0].set_title(_count(runs))
         panels[-1].set_xlabel("epoch")
         if title:
-            figure.suptitle(title)
+            style.title(figure, title)
         style.legend_below(figure, _handles(runs, splits))
         figure.set_label(_alt_text(metrics, runs, splits))
     return figure
