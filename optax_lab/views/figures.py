@@ -6,10 +6,11 @@ from optax_lab.views.heat_maps import heat_map
 from optax_lab.views.multiples import multiples
 from optax_lab.views.reached import accuracy_against_speed, profile, shares_reached
 from optax_lab.views.responses import responses
-from optax_lab.views.search import sensitivity, tuning_curve
+from optax_lab.views.search import sensitivity
 from optax_lab.views.states import states
 from optax_lab.views.style import alt_text, save
 from optax_lab.views.surfaces import surface
+from optax_lab.views.tries import tuning_curve
 
 __all__ = [
     "accuracy_against_speed",

@@ -1,18 +1,15 @@
 # How soon, how surely and how well a target was reached.
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Array
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
 from matplotlib import lines, ticker
 from scipy import stats
 
 from optax_lab.studies import scores, targets
-from optax_lab.views import style
-
-Series = Array | np.ndarray
+from optax_lab.views import marks, style
 
 _HUGE = 1e100  # a time as long as this is never
 _STRIP = 0.16  # of the width of the axes, for what never arrives
@@ -21,8 +18,8 @@ _TICK: dict[str, Any] = {"linestyle": "", "marker": "|", "ms": 16, "mew": 2.4}
 
 
 def accuracy_against_speed(
-    speed: Mapping[str, Series],
-    accuracy: Mapping[str, Series],
+    speed: Mapping[str, marks.Series],
+    accuracy: Mapping[str, marks.Series],
     *,
     labels: tuple[str, str] = (
         "epochs to 90 % of the training set",
@@ -47,7 +44,7 @@ def accuracy_against_speed(
       ValueError: If there is nothing to draw, or speed and accuracy do not fit.
     """
     found = _pairs(speed, accuracy)
-    with style.new_figure(width_of(len(found)), 5.0) as figure:
+    with style.new_figure(marks.width_of(len(found)), 5.0) as figure:
         axes = figure.subplots()
         never = _scale_speeds(axes, np.concatenate([s for s, _ in found.values()]))
         for i, pair in enumerate(found.values()):
@@ -57,7 +54,7 @@ def accuracy_against_speed(
         axes.set_title(bars if most > 1 else "", size=13)
         axes.set(xlabel=labels[0], ylabel="\n".join(style.wrap(labels[1], 34)))
         style.title(figure, title)
-        style.legend_below(figure, handles_of(found, linestyle=""))
+        style.legend_below(figure, marks.handles_of(found, linestyle=""))
         figure.set_label(_told_of_pairs(found, labels, title))
     return figure
 
@@ -78,7 +75,7 @@ def profile(profile: targets.Profile, *, title: str | None = None) -> mpl_figure
         raise ValueError("the profile is empty: it must have optimizers and factors")
     order = np.argsort(profile.taus)
     taus = profile.taus[order]
-    with style.new_figure(width_of(len(profile.shares)), 4.4) as figure:
+    with style.new_figure(marks.width_of(len(profile.shares)), 4.4) as figure:
         axes = figure.subplots()
         axes.set(xscale="log", xlim=(1, max(taus[-1], 1.1)))
         for i, (name, share) in enumerate(profile.shares.items()):
@@ -88,10 +85,10 @@ def profile(profile: targets.Profile, *, title: str | None = None) -> mpl_figure
             alpha = 0.14 if len(profile.shares) <= 6 else 0.06
             axes.fill_between(taus, *band, step="post", color=color, alpha=alpha, lw=0)
         _share_axis(axes, "share of the seeds")
-        tick_log(axes.xaxis)
+        marks.tick_log(axes.xaxis)
         axes.set_xlabel("τ: time of at most τ times the best one's")
         style.title(figure, title)
-        style.legend_below(figure, handles_of(profile.shares))
+        style.legend_below(figure, marks.handles_of(profile.shares))
         figure.set_label(_told_of_profile(profile, title))
     return figure
 
@@ -119,7 +116,7 @@ def shares_reached(
         raise ValueError("times is empty, but must hold an optimizer to draw")
     found = {name: targets.survival(one) for name, one in times.items()}
     end = max(float(np.max(one.times)) for one in times.values())
-    with style.new_figure(width_of(len(times)), 4.4) as figure:
+    with style.new_figure(marks.width_of(len(times)), 4.4) as figure:
         axes = figure.subplots()
         axes.set_xlim(0, 1.03 * end)
         for i, one in enumerate(times.values()):
@@ -128,7 +125,7 @@ def shares_reached(
         axes.set_xlabel(label)
         style.title(figure, title)
         texts = _counted(times)
-        handles = handles_of(texts if len(times) <= 6 else times)
+        handles = marks.handles_of(texts if len(times) <= 6 else times)
         if any(np.any(one.censored) for one in times.values()):
             tick = lines.Line2D([], [], color=style.GREY, label="censored", **_TICK)
             handles.append(tick)
@@ -137,87 +134,10 @@ def shares_reached(
     return figure
 
 
-def width_of(n: int) -> float:
-    """Returns how many inches a figure of n optimizers needs for its legend."""
-    return 7.0 if n <= 6 else 8.0
-
-
-def marker_of(i: int, size: float | int = 8) -> dict[str, Any]:
-    """Returns the i-th marker: hollow from the eighth on, where the shapes repeat."""
-    look = style.mark(i)
-    hollow = i // len(style.MARKERS) % 2 == 1
-    return {
-        "color": look.color,
-        "marker": look.marker,
-        "markersize": size,
-        "markerfacecolor": "white" if hollow else look.color,
-        "markeredgecolor": look.color if hollow else "white",
-        "markeredgewidth": 0.2 * size if hollow else 0.8,
-    }
-
-
-def line_of(i: int, **more: Any) -> dict[str, Any]:
-    """Returns the i-th line, thinner than those before it, that may lie under it."""
-    width = max(3.4 - 0.4 * i, 1.8)
-    return {"linestyle": style.mark(i).line, "linewidth": width} | marker_of(i) | more
-
-
-def handles_of(labels: Iterable[str], **more: Any) -> list[lines.Line2D]:
-    """Returns what a legend shows of the marks of labels."""
-    looks = [line_of(i, label=label, **more) for i, label in enumerate(labels)]
-    return [lines.Line2D([], [], **look) for look in looks]
-
-
-def spread(i: int, at: np.ndarray) -> np.ndarray:
-    """Chooses where the i-th line has its markers: evenly on its axis."""
-    place = (np.arange(_MARKS) + 0.25 * (i % 4)) / _MARKS  # coinciding lines show all
-    return np.unique(np.searchsorted(at[:-1], at[0] + (at[-1] - at[0]) * place))
-
-
-def tick_log(axis: Any) -> None:
-    """Gives a logarithmic axis as many numbers as it has room for."""
-    low, high = axis.get_view_interval()
-    decades = np.log10(high / low)
-    some = (1, 3) if decades > 1.5 else (1, 2, 5)
-    few = (1, 1.2, 1.5, 2, 3, 4, 5, 7) if decades < 1 else some
-    axis.set_major_locator(ticker.LogLocator(subs=(1,) if decades > 3 else few))
-    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.4g}"))
-    axis.set_minor_formatter(ticker.NullFormatter())
-
-
-def check_names(**mappings: Mapping[str, Any]) -> None:
-    """Raises a ValueError unless two mappings have the same names, and some."""
-    (first, a), (second, b) = mappings.items()
-    if not a or set(a) != set(b):
-        found = f"{list(a)} and {list(b)}"
-        raise ValueError(f"{first} and {second} must have the same names, got {found}")
-
-
-def winner(numbers: Mapping[str, float], pick: Callable = min) -> str:
-    """Names all that have the lowest finite number, or the highest, and says it."""
-    finite = {name: value for name, value in numbers.items() if np.isfinite(value)}
-    if not finite:
-        return "none"
-    value = pick(finite.values())
-    names = [name for name in finite if finite[name] == value]
-    told = " and ".join(names) if len(names) <= 3 else f"{len(names)} of {len(numbers)}"
-    return f"{told}, {value:.4g}"
-
-
-def tell(title: str | None, *sentences: str) -> str:
-    """Joins what an alternative text says."""
-    return " ".join(f"{sentence}." for sentence in (title, *sentences) if sentence)
-
-
-def number(value: float, lost: str = "never") -> str:
-    """Says a number, or what it means that it is none."""
-    return f"{value:.4g}" if np.isfinite(value) else lost
-
-
 def _pairs(
-    speed: Mapping[str, Series], accuracy: Mapping[str, Series]
+    speed: Mapping[str, marks.Series], accuracy: Mapping[str, marks.Series]
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    check_names(speed=speed, accuracy=accuracy)
+    marks.check_names(speed=speed, accuracy=accuracy)
     found = {}
     for name, soon in speed.items():
         soon, well = np.asarray(soon, float), np.asarray(accuracy[name], float)
@@ -265,7 +185,7 @@ def _draw_pair(
     y, *ends = _mean(well)
     axes.plot([low, high], [y, y], color=color, lw=1.8, zorder=3)
     axes.plot([x, x], ends, color=color, lw=1.8, zorder=3)
-    axes.plot([x], [y], **marker_of(i, 12), linestyle="", zorder=4)
+    axes.plot([x], [y], **marks.marker_of(i, 12), linestyle="", zorder=4)
 
 
 def _mean(well: np.ndarray) -> scores.Interval:
@@ -279,7 +199,7 @@ def _mean(well: np.ndarray) -> scores.Interval:
 def _draw_steps(
     axes: mpl_axes.Axes, i: int, at: np.ndarray, share: np.ndarray, place: np.ndarray
 ) -> None:
-    look = line_of(i, markevery=spread(i, place).tolist(), clip_on=False)
+    look = marks.line_of(i, markevery=marks.spread(i, place).tolist(), clip_on=False)
     axes.plot(at, share, drawstyle="steps-post", **look)
 
 
@@ -310,26 +230,28 @@ def _told_of_pairs(found: Mapping, labels: tuple[str, str], title: str | None) -
     soon = {name: float(_quartiles(pair[0])[1]) for name, pair in found.items()}
     well = {name: _mean(pair[1])[0] for name, pair in found.items()}
     told = [
-        f"{name}: median {number(soon[name])}, mean {well[name]:.4g}, "
+        f"{name}: median {marks.number(soon[name])}, mean {well[name]:.4g}, "
         f"{np.isinf(pair[0]).sum()} of {len(pair[0])} never"
         for name, pair in found.items()
     ]
-    best = f"Soonest: {winner(soon)}; highest: {winner(well, max)}"
-    return tell(title, f"{labels[1]} against {labels[0]}", best, *told)
+    best = f"Soonest: {marks.winner(soon)}; highest: {marks.winner(well, max)}"
+    return marks.tell(title, f"{labels[1]} against {labels[0]}", best, *told)
 
 
 def _told_of_profile(profile: targets.Profile, title: str | None) -> str:
     best, ends = [], (profile.taus.argmin(), profile.taus.argmax())
     for k in ends:
         at = {name: float(share[k]) for name, share in profile.shares.items()}
-        best.append(f"Highest share at τ = {profile.taus[k]:.3g}: {winner(at, max)}")
+        best.append(
+            f"Highest share at τ = {profile.taus[k]:.3g}: {marks.winner(at, max)}"
+        )
     told = [
         f"{n}: {s[ends[0]]:.3g} to {s[ends[1]]:.3g}" for n, s in profile.shares.items()
     ]
     what = (
         "Share of the seeds on which a time is at most τ times the best one's, over τ"
     )
-    return tell(title, what, *best, *told)
+    return marks.tell(title, what, *best, *told)
 
 
 def _told_of_shares(
@@ -340,11 +262,12 @@ def _told_of_shares(
 ) -> str:
     medians = {name: one.median for name, one in found.items()}
     rates = {name: one.rate for name, one in found.items()}
-    best = f"Soonest median: {winner(medians)}; most runs: {winner(rates, max)}"
+    most = marks.winner(rates, max)
+    best = f"Soonest median: {marks.winner(medians)}; most runs: {most}"
     told = [
-        f"{text}, half of the runs by: {number(one.median)}"
+        f"{text}, half of the runs by: {marks.number(one.median)}"
         for text, one in zip(texts, found.values(), strict=True)
     ]
-    return tell(
+    return marks.tell(
         title, f"Share of the runs that have arrived, over {label}", best, *told
     )

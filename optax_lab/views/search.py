@@ -5,18 +5,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
-from matplotlib import lines, ticker
+from matplotlib import lines
 
 from optax_lab.studies import tunability
-from optax_lab.views import reached, style
-from optax_lab.views.reached import Series
+from optax_lab.views import marks, style
+from optax_lab.views.marks import Series
 
 _WINDOW = np.log10(2) * (1 - 1e-9)  # decades of rates that count as nearly the same
 _HUGE = 1e100  # scores as large as this have diverged
 _FAR = 1e3  # what is so many times the median is outside the figure
 _DEEP = 1e-16  # and what is so small a part of the highest one
 _STRIP = 0.12  # of the height of the axes, for what diverged
-_QUARTILES = (0.75, 0.5, 0.25)  # chances: certainty has the worst score
 _LETTERS = 18  # of a name beside a row
 _CROSS: dict[str, Any] = {"linestyle": "", "marker": "x", "markersize": 6}
 
@@ -65,62 +64,20 @@ def sensitivity(
     """
     found = _searches(rates, scores, within, best)
     rows = 0.28 * len(found) + 0.1
-    with style.new_figure(reached.width_of(len(found)), 5.2 + rows) as figure:
+    with style.new_figure(marks.width_of(len(found)), 5.2 + rows) as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3.9, rows))
         lost = _draw_scores(above, found, best)
         _draw_spans(below, found)
         below.set_title(f"within {100 * within:g} % of its best", loc="left", size=13)
         above.set_ylabel(label)
         style.title(figure, title)
-        handles = reached.handles_of(_texts({n: s.scores for n, s in found.items()}))
+        handles = marks.handles_of(texts_of({n: s.scores for n, s in found.items()}))
         style.legend_below(figure, handles + lost)
         figure.set_label(_told(found, label, within, best, title))
     return figure
 
 
-def tuning_curve(
-    scores: Mapping[str, Series],
-    *,
-    label: str = "validation accuracy",
-    best: tunability.Best = "highest",
-    title: str | None = None,
-) -> mpl_figure.Figure:
-    """Draws what the best of k points of a search is expected to be worth.
-
-    Bands are the middle half of what k tries find; their worse side may be outside,
-    since for a few tries it is so far away that nothing else would be seen. While all
-    k tries may diverge there is no mean: a thin line is their median there.
-
-    Args:
-      scores: By optimizer, what each point is worth: nan or inf where it diverged.
-      label: What the scores are.
-      best: Whether the highest or the lowest score is the best.
-      title: Above the figure.
-
-    Raises:
-      ValueError: If there is nothing to draw.
-    """
-    found = {name: _scores(name, values) for name, values in scores.items()}
-    if not found:
-        raise ValueError("scores is empty, but must hold a search to draw")
-    curves = {name: _tries(values, best) for name, values in found.items()}
-    every = np.concatenate([curve[[0, 2, 3]].ravel() for curve in curves.values()])
-    with style.new_figure(reached.width_of(len(found)), 4.4) as figure:
-        axes = figure.subplots()
-        _scale_scores(axes, every[np.isfinite(every)], best, strip=False)
-        alpha = 0.16 if len(found) <= 6 else 0.07
-        thin = [_draw_tries(axes, i, c, alpha) for i, c in enumerate(curves.values())]
-        _scale_tries(axes, max(map(len, found.values())))
-        why = "; thin: median, while all may diverge" * any(thin)
-        axes.set_title(f"mean and middle half{why}", size=13)
-        axes.set(xlabel="k, points tried", ylabel=f"{label}, best of k")
-        style.title(figure, title)
-        style.legend_below(figure, reached.handles_of(_texts(found)))
-        figure.set_label(_told_of_tries(curves, label, best, title))
-    return figure
-
-
-def _scores(name: str, values: Series) -> np.ndarray:
+def scores_of(name: str, values: Series) -> np.ndarray:
     """Returns the scores of a search: nan where it diverged."""
     scores = np.asarray(values, float)
     if scores.ndim != 1 or not scores.size:
@@ -129,7 +86,8 @@ def _scores(name: str, values: Series) -> np.ndarray:
     return np.where(np.abs(scores) <= _HUGE, scores, np.nan)
 
 
-def _texts(scores: Mapping[str, np.ndarray]) -> list[str]:
+def texts_of(scores: Mapping[str, np.ndarray]) -> list[str]:
+    """Writes the names, and which of them diverged everywhere."""
     lost = {name: bool(np.isnan(values).all()) for name, values in scores.items()}
     return [name + ": all diverged" * all_lost for name, all_lost in lost.items()]
 
@@ -140,10 +98,10 @@ def _searches(
     within: float,
     best: tunability.Best,
 ) -> dict[str, _Search]:
-    reached.check_names(rates=rates, scores=scores)
+    marks.check_names(rates=rates, scores=scores)
     found = {}
     for name, at in rates.items():
-        at, values = np.asarray(at, float), _scores(name, scores[name])
+        at, values = np.asarray(at, float), scores_of(name, scores[name])
         if at.shape != values.shape or not (np.isfinite(at) & (at > 0)).all():
             must = f"{len(values)} positive numbers, one for each score"
             raise ValueError(f"the rates of {name!r} must be {must}, got {at}")
@@ -172,7 +130,7 @@ def _envelope(
     return rates[kept], scores[kept]
 
 
-def _scale_scores(
+def scale_scores(
     axes: mpl_axes.Axes, found: np.ndarray, best: tunability.Best, *, strip: bool
 ) -> None:
     """Chooses what is seen, with a strip free at the worse end if one is needed."""
@@ -189,7 +147,7 @@ def _scale_scores(
     axes.set_ylim((10.0**low, 10.0**high) if log else (low, high))
     if log:
         axes.set_yscale("log")
-        reached.tick_log(axes.yaxis)
+        marks.tick_log(axes.yaxis)
 
 
 def _draw_scores(
@@ -199,10 +157,10 @@ def _draw_scores(
     rates = np.concatenate([search.rates for search in found.values()])
     scores = np.concatenate([search.scores for search in found.values()])
     lost = np.isnan(scores)
-    _scale_scores(axes, scores[~lost], best, strip=bool(lost.any()))
+    scale_scores(axes, scores[~lost], best, strip=bool(lost.any()))
     margin = max((rates.max() / rates.min()) ** 0.04, 1.2)
     axes.set(xscale="log", xlim=(rates.min() / margin, rates.max() * margin))
-    reached.tick_log(axes.xaxis)
+    marks.tick_log(axes.xaxis)
     for i, search in enumerate(found.values()):
         height = 0.015 + _STRIP * (i + 0.5) / len(found)
         _draw_search(axes, i, search, height if best == "highest" else 1 - height)
@@ -211,12 +169,12 @@ def _draw_scores(
 
 
 def _draw_search(axes: mpl_axes.Axes, i: int, search: _Search, height: float) -> None:
-    points = {**reached.marker_of(i, 5), "linestyle": "", "alpha": 0.4, "zorder": 1}
+    points = {**marks.marker_of(i, 5), "linestyle": "", "alpha": 0.4, "zorder": 1}
     axes.plot(search.rates, search.scores, **points)
     seen = np.flatnonzero(np.isfinite(search.best_scores))
     if seen.size:
         at = np.log10(search.best_rates[seen])
-        look = reached.line_of(i, markevery=seen[reached.spread(i, at)].tolist())
+        look = marks.line_of(i, markevery=seen[marks.spread(i, at)].tolist())
         axes.plot(search.best_rates, search.best_scores, **look)
     lost = search.rates[np.isnan(search.scores)]
     place = axes.get_xaxis_transform()
@@ -229,7 +187,7 @@ def _draw_spans(axes: mpl_axes.Axes, found: Mapping[str, _Search]) -> None:
     place = {"transform": axes.get_yaxis_transform(), "size": 13, "va": "center"}
     for i, (*_, span) in enumerate(found.values()):
         if np.isfinite(span.best_rate):
-            size, look = (span.high - span.low, 0.62), reached.marker_of(i)
+            size, look = (span.high - span.low, 0.62), marks.marker_of(i)
             axes.barh(i, *size, left=span.low, color=look["color"], alpha=0.45)
             axes.plot(span.best_rate, i, **look, linestyle="")
         axes.text(1.02, i, _width(span), **place)
@@ -264,64 +222,11 @@ def _told(
     widths = {
         n: s.width_decades if s.diverged < 1 else np.nan for n, s in spans.items()
     }
-    return reached.tell(
+    return marks.tell(
         title,
         f"{label} of every point of a search over its learning rate, and the decades "
         f"over which it is within {100 * within:g} % of the best",
-        f"Best: {reached.winner({n: s.best for n, s in spans.items()}, pick)}; "
-        f"widest: {reached.winner(widths, max)}",
+        f"Best: {marks.winner({n: s.best for n, s in spans.items()}, pick)}; "
+        f"widest: {marks.winner(widths, max)}",
         *told,
-    )
-
-
-def _tries(scores: np.ndarray, best: tunability.Best) -> np.ndarray:
-    """Returns the mean and the quartiles of the best of k, from the worst one on."""
-    quartiles = (tunability.quantile_of_k(scores, q, best=best) for q in _QUARTILES)
-    return np.array([tunability.best_of_k(scores, best=best), *quartiles])
-
-
-def _draw_tries(axes: mpl_axes.Axes, i: int, curve: np.ndarray, alpha: float) -> bool:
-    """Draws a line and its band; returns whether its mean begins after its median."""
-    k, (mean, worse, median, better) = 1 + np.arange(curve.shape[1]), curve
-    look, seen = reached.line_of(i), np.flatnonzero(np.isfinite(mean))
-    if seen.size:
-        every = seen[reached.spread(i, np.log2(k[seen]))].tolist()
-        axes.plot(k, np.where(np.isfinite(mean), mean, np.nan), **look, markevery=every)
-    early = np.isfinite(median) & (k <= len(k) - len(seen) + 1) & (len(seen) < len(k))
-    axes.plot(
-        k[early], median[early], color=look["color"], ls=look["linestyle"], lw=1.4
-    )
-    worse = np.clip(worse, *axes.get_ylim())  # it may be infinite
-    axes.fill_between(
-        *(k, worse, better),
-        where=np.isfinite(better),
-        color=look["color"],
-        alpha=alpha,
-        lw=0,
-    )
-    return bool(early.any())
-
-
-def _scale_tries(axes: mpl_axes.Axes, most: int) -> None:
-    axes.set_xscale("log", base=2)
-    axes.set(xlim=(0.92, 1.08 * most), xticks=2 ** np.arange(most.bit_length()))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_locator(ticker.NullLocator())
-
-
-def _told_of_tries(
-    curves: Mapping[str, np.ndarray],
-    label: str,
-    best: tunability.Best,
-    title: str | None,
-) -> str:
-    pick, told = min if best == "lowest" else max, []
-    ends = {name: float(curve[0, -1]) for name, curve in curves.items()}
-    for name, (mean, _, median, _) in curves.items():
-        n = len(mean)
-        one, all_of_them = (reached.number(median[k], "none") for k in (0, -1))
-        told.append(f"{name}: median {one} of 1, {all_of_them} of {n}")
-    what = f"Expected {label} of the best of k points, over k"
-    return reached.tell(
-        title, what, f"Best of all: {reached.winner(ends, pick)}", *told
     )
