@@ -404,6 +404,9 @@ MOVES = {
     "turned": lambda surface: surfaces.rotate(surface, 30.0),
     "stretched": lambda surface: surfaces.rescale(surface, 1.7),
     "randomized": lambda surface: surfaces.randomize(surface, jax.random.key(5)),
+    "stretched at random": lambda surface: surfaces.randomize(
+        surface, jax.random.key(5), reach=0, stretch=3
+    ),
     "all": lambda surface: surfaces.noisy(
         surfaces.shift(surfaces.rotate(surfaces.rescale(surface, 0.5), -20), 1), 0.1
     ),
@@ -472,6 +475,16 @@ def test_many_keys_move_as_many_surfaces_in_one_program():
     starts, values = jax.jit(jax.vmap(at_start))(keys)
     assert len(np.unique(np.asarray(starts)[:, 0])) == 6
     np.testing.assert_allclose(values, surface.value(surface.start), rtol=1e-9)
+
+
+def test_a_random_stretch_changes_curvatures_by_at_most_its_square():
+    bowl = surfaces.SURFACES["sphere"]()
+    for seed in range(5):
+        moved = surfaces.randomize(bowl, jax.random.key(seed), stretch=3)
+        curvatures = np.linalg.eigvalsh(jax.hessian(moved.value)(moved.start))
+        assert (curvatures >= 2 / 9).all()
+        assert (curvatures <= 18).all()
+        assert curvatures[1] > 1.1 * curvatures[0]
 
 
 def test_starts_are_drawn_from_all_of_the_window_and_have_the_starts_shape():

@@ -94,7 +94,11 @@ def rescale(surface: Surface, by: Numbers) -> Surface:
 
 
 def randomize(
-    surface: Surface, key: PRNGKeyArray, *, reach: float | int = 0.2
+    surface: Surface,
+    key: PRNGKeyArray,
+    *,
+    reach: float | int = 0.2,
+    stretch: float | int = 1.0,
 ) -> Surface:
     """Turns a surface at random and shifts it, as every trial of a fair test does.
 
@@ -103,11 +107,16 @@ def randomize(
 
     Args:
       surface: any surface.
-      key: what the rotation and the shift are drawn from.
+      key: what the rotation, the shift and the stretch are drawn from.
       reach: the furthest shift of a coordinate, in widths of its window.
+      stretch: the largest factor by which a coordinate is stretched, or shrunk, before
+        the surface is turned; 1 leaves it.
     """
     n = len(surface.window)
-    shift_key, turn_key = jax.random.split(key)
+    shift_key, turn_key, stretch_key = jax.random.split(key, 3)
+    if stretch != 1:
+        powers = jax.random.uniform(stretch_key, (n,), float, -1, 1)
+        surface = rescale(surface, stretch**powers)
     low, high = jnp.asarray(surface.window, float).T
     by = jax.random.uniform(shift_key, (n,), float, -reach, reach) * (high - low)
     if n > 1:
