@@ -6,17 +6,25 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
 import optax_lab
+from optax_lab.problems import networks
 from optax_lab.runs import training
 from optax_lab.studies import ledger, plan, study
 from optax_lab.studies.plan import Contender, Tier
-from tests.tiny import PROBLEM, data
+from tests.tiny import data
 
 ROOT = Path(__file__).parents[1]
+# A linear network, which compiles in no time.
+NETWORK = networks.Network(
+    lambda key: {"w": 0.3 * jax.random.normal(key, (3, 4), np.float32)},
+    lambda params, inputs: inputs @ params["w"],
+)
+PROBLEM = training.Problem(NETWORK, batch_size=10)
 TIER = Tier(4, 2, 3, 2)
 TASK = study.Task(
     PROBLEM,
@@ -166,7 +174,11 @@ def shrinking(learning_rate):
 
 
 def exploding(learning_rate):
-    return optax.scale(-1e30 * learning_rate)
+    return optax.scale(-jnp.inf * learning_rate)
+
+
+def exploding_above_one(learning_rate):
+    return optax.scale(jnp.where(learning_rate > 1, jnp.inf, -learning_rate))
 
 
 def test_one_that_fails_is_recorded_with_its_error_and_the_others_go_on():
@@ -192,7 +204,7 @@ def test_one_that_always_diverges_is_never_chosen():
 
 
 def test_a_point_of_which_a_run_diverged_is_not_chosen():
-    found = conducted([contender(low=1e-3, high=1e12)])
+    found = conducted([contender("sgd", exploding_above_one, 1e-3, 1e3)])
     chosen = [r for r in found.of("sgd", "tune") if r.point == found.chosen["sgd"]]
     assert {r.status for r in chosen} == {"ok"}
     assert "diverged" in {r.status for r in found.of("sgd", "tune")}
