@@ -5,7 +5,7 @@ import pytest
 
 from optax_lab import cli
 from optax_lab.cli import choices, contenders, tunnel
-from optax_lab.studies import ledger
+from optax_lab.studies import ledger, plan
 
 SMALL = ("--epochs", "1", "--validation-size", "100")
 
@@ -103,3 +103,23 @@ def test_what_is_in_an_expression_is_not_searched():
     assert set(found[0].space) == {"learning_rate", "b2"}
     assert found[1].space == {"learning_rate": contenders.RATES, "b1": (0.8, 0.99)}
     assert found[0].name == "adam(b1=0.5)"
+
+
+def test_an_optimizer_of_ones_own_that_was_changed_is_another_one(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    tier, keys = plan.TIERS["smoke"], []
+    for number, factor in enumerate((1, 2)):
+        name = f"changed_optim_{number}"
+        code = (
+            f"def f(learning_rate):\n    return optax.sgd({factor} * learning_rate)\n"
+        )
+        (tmp_path / f"{name}.py").write_text(f"import optax\n{code}")
+        inner = f"cautious({name}:f(0.1))"
+        (found,) = contenders.contenders(choices.all_optimizers([inner]), [])
+        runs = plan.search(found._replace(name="mine"), tier, {})
+        keys.append({run.key for run in runs})
+    assert not keys[0] & keys[1]
+    again = plan.search(found._replace(name="mine"), tier, {})
+    assert {run.key for run in again} == keys[1]

@@ -107,6 +107,16 @@ def hyperparameters(text: str) -> list[str]:
     return list(_named(calls.normalise(expressions.parse(text), names.optimizer)))
 
 
+def functions(text: str) -> list[Callable[..., Any]]:
+    """Lists the functions that an expression calls, the outer one first."""
+    return _called(expressions.parse(text))
+
+
+def _called(call: Call) -> list[Callable[..., Any]]:
+    inner = [found for deeper in call.calls() for found in _called(deeper)]
+    return [names.optimizer(call.name), *inner]
+
+
 def given(text: str) -> set[str]:
     """Lists the arguments that an expression gives, those of inner calls too."""
     return _given(calls.normalise(expressions.parse(text), names.optimizer))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from optax_lab.cli import choices
 from optax_lab.cli.choices import Optimizer
 from optax_lab.optimizers import table
-from optax_lab.studies import spaces
+from optax_lab.studies import plan, spaces
 from optax_lab.studies.plan import Contender
 
 RATES = (1e-5, 1e1)  # of those that are not in OPTIMIZERS
@@ -51,7 +51,8 @@ def _contender(
     declared = entry.space if entry else {spaces.RATE: RATES}
     space = {k: v for k, v in (declared | ranges).items() if k in taken}
     rate = optimizer.rate if isinstance(optimizer.rate, float | int) else 1e-3
-    return Contender(name, make, space, {spaces.RATE: float(rate)})
+    code = " ".join(map(plan.source, choices.functions(optimizer.expression)))
+    return Contender(name, make, space, {spaces.RATE: float(rate)}, code)
 
 
 def _range(text: str) -> tuple[str, tuple[float, float]]:

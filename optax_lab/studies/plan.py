@@ -48,12 +48,14 @@ class Contender(NamedTuple):
       make: makes it from its hyperparameters.
       space: what is searched, (low, high) by hyperparameter.
       defaults: its usual hyperparameters, of those that are searched.
+      source: of what code it is made, a hash of it; that of `make` when "".
     """
 
     name: str
     make: Callable[..., Any]
     space: Mapping[str, tuple[float, float]]
     defaults: Mapping[str, float]
+    source: str = ""
 
 
 class Planned(NamedTuple):
@@ -155,7 +157,7 @@ def _planned(
     decides = {
         "facts": dict(facts),
         "optimizer": contender.name,
-        "source": source(contender.make),
+        "source": contender.source or source(contender.make),
         "hypers": hypers,
         "schedule": schedule,
         "seed": seed,
