@@ -241,3 +241,14 @@ def test_seeds_that_report_have_chosen_nothing():
     found = conducted(ONE)
     tuned = {r.seed for r in found.of("sgd", "tune")}
     assert min(r.seed for r in found.of("sgd", "report")) >= plan.REPORTING > max(tuned)
+
+
+def test_what_a_listener_raises_is_no_failure_of_an_optimizer(tmp_path):
+    def listen(record):
+        raise OSError("the disk is full")
+
+    path = tmp_path / "study.db"
+    with pytest.raises(OSError, match="the disk is full"):
+        conducted(ONE, path=path, on_run=listen)
+    with ledger.reading(path) as book:
+        assert [record.status for record in book.records()] == ["ok"]

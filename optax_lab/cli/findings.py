@@ -122,7 +122,7 @@ def _checks(everyone: Sequence[Contender], task: Task, found: Study) -> output.T
             told = f"{100 * rate:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
             check = f"A/A: {name} against itself, separable"
             rows.append({"check": check, "found": told})
-    histories = {name: each[0].curves for name, each in runs.items() if each}
+    histories = {name: each[0].curves for name, each in runs.items()}
     twins = selfchecks.identical(histories) if len(histories) > 1 else []
     told = "; ".join(" = ".join(pair) for pair in twins) or "none"
     rows.append({"check": "identical runs under different names", "found": told})
@@ -136,16 +136,15 @@ def _checks(everyone: Sequence[Contender], task: Task, found: Study) -> output.T
 
 def reported_of(found: Study, schedule: str) -> dict[str, list[Record]]:
     """Returns the reporting runs of a schedule by optimizer, of those that have any."""
-    runs = {name: found.of(name, "report", schedule) for name in found.chosen}
-    return {n: [r for r in each if r.status != "failed"] for n, each in runs.items()}
+    every = {name: found.of(name, "report", schedule) for name in found.chosen}
+    runs = {n: [r for r in each if r.status != "failed"] for n, each in every.items()}
+    return {name: each for name, each in runs.items() if each}
 
 
 def ends_of(runs: Mapping[str, Sequence[Record]], tag: str) -> Values:
     """Returns what was measured at the end, by optimizer; chance where it diverged."""
     return {
-        name: np.array([_end(run, tag) for run in each])
-        for name, each in runs.items()
-        if each
+        name: np.array([_end(run, tag) for run in each]) for name, each in runs.items()
     }
 
 

@@ -178,14 +178,9 @@ class _Crew(NamedTuple):
             groups.setdefault((run.schedule, *run.hypers), []).append(run)
         for (schedule, *_), group in groups.items():
             make = functools.partial(self.make, contender, schedule, data)
-            left = {run.key: run for run in group}
-            try:
-                for record in self._trained(make, group, data):
-                    del left[record.key]
-                    self._write(record)
-            except Exception as error:  # whatever an optimizer of one's own raises
-                for run in left.values():
-                    self._write(_failed(run, error))
+            for record in self._ended(make, group, data):
+                self.book.write([record])
+                self.on_run(record)
 
     def make(
         self, contender: Contender, schedule: str, data: training.Data, **hypers: Any
@@ -195,6 +190,19 @@ class _Crew(NamedTuple):
         steps = batches * self.tier.epochs
         rate = schedules.schedule(schedule, hypers.pop(spaces.RATE), steps)
         return contender.make(**{spaces.RATE: rate}, **hypers)
+
+    def _ended(
+        self, make: Callable, group: Sequence[Planned], data: training.Data
+    ) -> Iterator[Record]:
+        """Yields every run of a group: trained, or failed with those after it."""
+        left = {run.key: run for run in group}
+        try:
+            for record in self._trained(make, group, data):
+                del left[record.key]
+                yield record
+        except Exception as error:  # whatever an optimizer of one's own raises
+            for run in left.values():
+                yield _failed(run, error)
 
     def _trained(
         self, make: Callable, group: Sequence[Planned], data: training.Data
@@ -207,6 +215,10 @@ class _Crew(NamedTuple):
         }
         chunk: list[int] = []  # of the runs that are trained together
         began = time.perf_counter()
+
+        def on_block(indices: list[int], done: int) -> None:
+            chunk[:] = indices
+
         for trained in execute.trainings(
             self.task.problem,
             make,
@@ -214,17 +226,13 @@ class _Crew(NamedTuple):
             keys,
             epochs=self.tier.epochs,
             hypers=columns,
-            on_block=lambda indices, done: chunk.__setitem__(slice(None), indices),
+            on_block=on_block,
             evaluate_at=self.evaluate_at,
         ):
             seconds = (time.perf_counter() - began) / len(chunk)
             yield _record(group[trained.index], trained, seconds)
             if trained.index == chunk[-1]:
                 began = time.perf_counter()
-
-    def _write(self, record: Record) -> None:
-        self.book.write([record])
-        self.on_run(record)
 
 
 def _record(run: Planned, trained: execute.Trained, seconds: float) -> Record:
