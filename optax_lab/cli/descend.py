@@ -194,8 +194,7 @@ def _draw(
     for optimizer in optimizers if "state" in wanted else ():
         with folder.guarded(f"the state of {optimizer.expression}"):
             picture = pictures.state(here, optimizer, paths[optimizer.expression])
-            name = pictures.file_name("state", optimizer.name)
-            figures.save(picture, folder.path / name)
+            figures.save(picture, folder.path / f"state-{optimizer.name}.png")
     if settings.animate:
         _animate(here, paths, folder.path / "descend.gif")
 

@@ -1,6 +1,5 @@
 # The figures of a `descend`: which there are, and what each needs.
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -148,12 +147,6 @@ def animate(
     figures.animate(
         here.surface, paths, path, record_every=here.every, on_frame=on_frame
     )
-
-
-def file_name(kind: str, optimizer: str = "") -> str:
-    """Names a figure's file, in characters that any file system takes."""
-    name = re.sub(r"[^\w.=+,()-]+", "-", optimizer).strip("-")
-    return f"{kind}-{name}.png" if name else f"{kind}.png"
 
 
 def _weights(states: Any) -> Iterator[tuple[str, np.ndarray]]:

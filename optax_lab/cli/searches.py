@@ -83,8 +83,8 @@ def _draw_grid(
     wanted = settings.figure or ()
     for kind, draw in (("heat", pictures.heat), ("rates", pictures.rates)):
         if kind in wanted:
-            name = pictures.file_name(kind, optimizer.name)
-            figures.save(draw(here, optimizer, grid, score), folder.path / name)
+            picture = draw(here, optimizer, grid, score)
+            figures.save(picture, folder.path / f"{kind}-{optimizer.name}.png")
 
 
 def tuned(

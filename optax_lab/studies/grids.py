@@ -15,7 +15,6 @@ from optax_lab.runs import descent
 from optax_lab.studies import spreading
 
 WIDTH = 1024  # lanes that a device runs at once
-LARGEST = 4_000_000  # points of all lanes that are worth their memory
 Numbers = Sequence[float] | Float[np.ndarray, " n"] | Float[Array, " n"]
 
 
@@ -96,11 +95,6 @@ def descents(
             on_lanes(len(np.unique(chosen)))
     whole = lambda leaf: leaf[:lanes].reshape(*shape, *leaf.shape[1:])
     return Grid(axes, jax.tree.map(whole, _joined(ended)))
-
-
-def thinned(lanes: int, steps: int) -> int:
-    """Returns a `record_every` with which so many lanes keep four million points."""
-    return max(1, -(-lanes * steps // LARGEST))
 
 
 def _axes(columns: dict[str, Array], starts: PyTree, keys: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from optax_lab.studies import scores, tunability
 
 Values = Float[np.ndarray, " runs"] | list[float]
 
-EXACT = 28  # runs, up to which all patterns of signs are counted, in 3 ms
+EXACT = 28  # runs, up to which all patterns of signs are counted
 RESAMPLES = 9999
 _BATCH = 64  # resamples at once, so that a thousand tests fit into memory
 
