@@ -1,0 +1,36 @@
+# What of a machine decides a result is named in words that people can compare.
+
+import platform
+import re
+
+from optax_lab.studies import machine
+
+
+def test_the_instructions_of_this_processor_are_those_that_arithmetic_needs():
+    architecture, *flags = machine.instructions().split()
+    assert architecture == platform.machine()
+    assert all(re.match("amx|avx|sse|asimd|neon|sve|sme|fma|f16c", f) for f in flags)
+    assert flags == sorted(flags)
+    if architecture == "x86_64":  # which has had these from its first day
+        assert {"sse", "sse2"} <= set(flags)
+
+
+def test_flags_that_no_arithmetic_needs_do_not_make_another_study(monkeypatch):
+    monkeypatch.setattr(machine, "_flags", lambda: ["avx2", "smep", "fma"])
+    before = machine.instructions(), machine.processor()
+    monkeypatch.setattr(machine, "_flags", lambda: ["fma", "avx2", "md_clear"])
+    assert machine.instructions() == before[0]
+    assert machine.processor() != before[1]  # a compiled program may use them
+    monkeypatch.setattr(machine, "_flags", lambda: ["fma", "avx2", "avx512f"])
+    assert machine.instructions() != before[0]
+
+
+def test_a_system_that_does_not_tell_its_flags_still_names_its_processor(monkeypatch):
+    monkeypatch.setattr(machine, "Path", lambda name: _Absent())
+    assert machine.instructions() == platform.machine()
+    assert len(machine.processor()) == 8
+
+
+class _Absent:
+    def read_text(self):
+        raise OSError("no such file")
