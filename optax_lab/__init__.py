@@ -10,6 +10,7 @@ from optax_lab import lazy
 
 if TYPE_CHECKING:
     from optax_lab import contract, ewma
+    from optax_lab.comparison import compare
     from optax_lab.dissection import anatomy
     from optax_lab.optimizers.adagrad import adagrad
     from optax_lab.optimizers.adam import adam, adamw, nadam, nadamw
@@ -64,6 +65,7 @@ _MODULES = {
     "amsgrad": "optimizers.maxima",
     "anatomy": "dissection",
     "cautious": "transforms.wrappers",
+    "compare": "comparison",
     "contract": "contract",
     "descend": "runs.descent",
     "descents": "studies.grids",
@@ -122,6 +124,7 @@ __all__ = [
     "amsgrad",
     "anatomy",
     "cautious",
+    "compare",
     "contract",
     "descend",
     "descents",

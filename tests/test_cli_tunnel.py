@@ -3,7 +3,7 @@ import json
 import jax
 import pytest
 
-from optax_lab import cli
+from optax_lab import cli, comparison
 from optax_lab.cli import choices, contenders, tunnel
 from optax_lab.studies import ledger, plan
 
@@ -49,7 +49,17 @@ def test_a_study_is_searched_reported_checked_and_gone_on_with(lab, tmp_path):
     checks = [row["check"] for row in found["checks"]]
     assert "identical runs under different names" in checks
     text = (folder / "report.md").read_text()
-    for name in ("sensitivity", "tuning", "curves_constant", "accuracy_constant"):
+    assert "adam at b1=0, b2=0.99 is rmsprop" in checks
+    assert "holds" in found["checks"][checks.index("sgd at momentum=0 is sgd")]["found"]
+    parts = {row["optimizer"]: row for row in found["anytime_constant"]}
+    assert set(parts) == {"sgd", "adam"}
+    assert parts["sgd"]["100%"] > 0
+    boards = {path.parent.name for path in (folder / "tb").glob("*/events*")}
+    runs = ("best", "median", "default", "constant")
+    assert boards == {f"{name}_{run}" for name in ("sgd", "adam") for run in runs}
+    assert "- constant: `" in text
+    drawn = ("curves_constant", "accuracy_constant", "anytime_constant")
+    for name in ("sensitivity", "tuning", *drawn):
         assert (folder / f"{name}.png").exists()
         assert f"]({name}.png)" in text
     with ledger.reading(folder / "study.db") as book:
@@ -59,6 +69,7 @@ def test_a_study_is_searched_reported_checked_and_gone_on_with(lab, tmp_path):
     code, again, _ = lab(*words, "--resume")
     assert code == 0
     assert again["results_constant"] == found["results_constant"]
+    assert boards == {path.parent.name for path in (folder / "tb").glob("*/events*")}
     code, _, err = lab("sgd", "--out", "here", "--resume", *SMALL, "--epochs", 2)
     assert code == 2
     assert "is another study: epochs was 1, is 2" in err
@@ -86,6 +97,7 @@ def test_a_dry_run_says_what_a_study_would_cost_and_writes_nothing(lab, tmp_path
         (("--resume", "--out", "nowhere"), "--resume: there is no study in --out"),
         (("optax.scale(-1.)",), "takes no learning_rate, which is searched"),
         (("sgd", "--seeds", "0"), "--seeds 0: must be at least 1"),
+        (("sgd", "--batch-size", "5000"), "--batch-size 5000: the training set has"),
     ],
 )
 def test_a_study_that_cannot_be_run_is_refused_in_one_line(lab, tmp_path, words, said):
@@ -101,7 +113,7 @@ def test_what_is_in_an_expression_is_not_searched():
         choices.all_optimizers(["adam(b1=0.5)", "optax.lion"]), ["b1=.8:.99"]
     )
     assert set(found[0].space) == {"learning_rate", "b2"}
-    assert found[1].space == {"learning_rate": contenders.RATES, "b1": (0.8, 0.99)}
+    assert found[1].space == {"learning_rate": comparison.RATES, "b1": (0.8, 0.99)}
     assert found[0].name == "adam(b1=0.5)"
 
 

@@ -246,6 +246,25 @@ def test_one_chart_shows_training_against_the_other_splits(tmp_path):
     }
 
 
+def test_means_have_a_chart_with_the_band_of_their_interval(tmp_path):
+    tag = "reported/loss/train"
+    with events.open_run(tmp_path / "run", {}, (), margins=[tag]) as run:
+        run.write(
+            {tag: np.ones(3), f"{tag}/low": np.zeros(3), f"{tag}/high": np.ones(3)}
+        )
+    (config,) = read(run.folder).Tensors("custom_scalars__config__")
+    layout = layout_pb2.Layout.FromString(config.tensor_proto.string_val[0])
+    (category,) = layout.category
+    (chart,) = category.chart
+    (series_,) = chart.margin.series
+    assert (series_.value, series_.lower, series_.upper) == (
+        tag,
+        f"{tag}/low",
+        f"{tag}/high",
+    )
+    assert series(read(run.folder), f"{tag}/high") == ([1, 2, 3], [1.0] * 3)
+
+
 # Files
 
 

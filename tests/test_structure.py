@@ -24,11 +24,13 @@ FLOORS = {
     "problems": set(),
     "runs": {"measures"},  # so that a training and `observe` measure alike
     "studies": {"runs"},
+    "comparison": {"transforms", "optimizers", "problems", "runs", "studies"},
     "views": {"runs", "studies"},
     "cli": {
         "ewma",
         "transforms",
         "optimizers",
+        "comparison",
         "contract",
         "dissection",
         "problems",

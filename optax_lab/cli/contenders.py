@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from optax_lab import comparison
 from optax_lab.cli import choices
 from optax_lab.cli.choices import Optimizer
 from optax_lab.optimizers import table
 from optax_lab.studies import plan, spaces
 from optax_lab.studies.plan import Contender
 
-RATES = (1e-5, 1e1)  # of those that are not in OPTIMIZERS
 _HOW = "write name=low:high, as in b1=.8:.99"
 
 
@@ -48,7 +48,7 @@ def _contender(
         told = f"{optimizer.expression} takes no {spaces.RATE}, which is searched"
         raise ValueError(f"{told}; it takes {', '.join(taken)}")
     entry = table.OPTIMIZERS.get(name.partition("(")[0])
-    declared = entry.space if entry else {spaces.RATE: RATES}
+    declared = entry.space if entry else {spaces.RATE: comparison.RATES}
     space = {k: v for k, v in (declared | ranges).items() if k in taken}
     rate = optimizer.rate if isinstance(optimizer.rate, float | int) else 1e-3
     code = " ".join(map(plan.source, choices.functions(optimizer.expression)))

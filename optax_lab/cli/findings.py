@@ -1,7 +1,7 @@
 # What a study found, for people: tables, figures, and a report that holds both.
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ from optax_lab.cli import cells, output
 from optax_lab.studies import (
     letters,
     scores,
-    selfchecks,
     study,
     targets,
     verdicts,
@@ -21,21 +20,23 @@ from optax_lab.studies.study import Study, Task
 
 TEST, FROZEN = "accuracy/test", "accuracy/frozen_test"
 TRAIN_LOSS, TRAIN = "loss/full_train", "accuracy/train"
+VALIDATION = "accuracy/validation"
 CHANCE = 0.1  # what a diverged run of ten classes is worth
 FAST = 0.9  # of the training set, while training
+_PARTS = (0.05, 0.1, 0.25, 0.5, 1.0)  # of the epochs
 Values = dict[str, np.ndarray]
 
 
 def tables(
     everyone: Sequence[Contender], task: Task, found: Study
 ) -> list[output.Table]:
-    """Makes the tables of a study: what was chosen, how it did, and the checks."""
+    """Makes the tables of a study: what was chosen, and how it did."""
     made = [_searched(everyone, task, found)]
     for schedule in found.tier.schedules:
-        runs = reported_of(found, schedule)
-        if runs:
-            made += [_results(runs, schedule, found), _pairs(runs, schedule)]
-    return [*made, _checks(everyone, task, found)]
+        if found.reported(schedule):
+            made += [_results(found, schedule), _pairs(found, schedule)]
+            made.append(_anytime(found, schedule))
+    return made
 
 
 def _searched(everyone: Sequence[Contender], task: Task, found: Study) -> output.Table:
@@ -49,27 +50,26 @@ def _searched(everyone: Sequence[Contender], task: Task, found: Study) -> output
         row["by default"] = _mean([_end(run, task.choose_by) for run in usual])
         if contender.name in found.chosen:
             best = found.chosen[contender.name]
-            hypers = next(run.hypers for run in runs if run.point == best)
+            hypers = found.hypers(contender.name)
             row["validation"] = points[best]
             row["chosen"] = ", ".join(f"{k}={v:.3g}" for k, v in hypers.items())
-            edges = selfchecks.at_boundary(hypers, dict(contender.space))
-            row["at the edge"] = ", ".join(edges)
         rows.append(row)
     title = f"The search: {task.choose_by} of the best of the points, for everyone"
     return cells.table("search", title, rows)
 
 
-def _results(
-    runs: dict[str, list[Record]], schedule: str, found: Study
-) -> output.Table:
+def _results(found: Study, schedule: str) -> output.Table:
     """Says how what was chosen did, each with the letters of its likes."""
-    tests = ends_of(runs, TEST)
-    same = letters.letters(verdicts.ranked(tests), _separable(tests))
+    runs = found.reported(schedule)
+    tests = tests_of(found, schedule)
+    frozen = tests_of(found, schedule, FROZEN)
+    losses = found.ends(TRAIN_LOSS, schedule, lost=math.inf)
+    apart = [(pair.first, pair.second) for pair in pairs(tests) if pair.separable]
+    same = letters.letters(verdicts.ranked(tests), apart)
     rows = []
     for name in verdicts.ranked(tests):
         mean, low, high = scores.mean_interval(tests[name])
         fast = targets.survival(times_of(runs[name]))
-        frozen = np.mean(ends_of(runs, FROZEN)[name])
         rows.append(
             {
                 "optimizer": name,
@@ -77,8 +77,8 @@ def _results(
                 "fresh test": mean,
                 "low": low,
                 "high": high,
-                "frozen test": float(frozen),
-                "train loss": _mean([_end(run, TRAIN_LOSS) for run in runs[name]]),
+                "frozen test": _mean(frozen[name]),
+                "train loss": _mean(losses[name]),
                 "epochs to 90 %": fast.median,
                 "reached": fast.rate,
                 "diverged": _share(runs[name], "diverged"),
@@ -91,12 +91,11 @@ def _results(
     )
 
 
-def _pairs(runs: dict[str, list[Record]], schedule: str) -> output.Table:
+def _pairs(found: Study, schedule: str) -> output.Table:
     rows = []
-    if _comparable(ends_of(runs, TEST)):
-        for pair in verdicts.compare_all(ends_of(runs, TEST)):
-            row = pair._asdict() | {"verdict": _verdict(pair)}
-            rows.append({k: v for k, v in row.items() if k not in _VERDICT})
+    for pair in pairs(tests_of(found, schedule)):
+        row = pair._asdict() | {"verdict": _verdict(pair)}
+        rows.append({k: v for k, v in row.items() if k not in _VERDICT})
     title = (
         f"Fresh test accuracy, {schedule}: paired differences, BCa intervals of 95 %"
     )
@@ -112,57 +111,36 @@ def _verdict(pair: verdicts.Pair) -> str:
     return "separable" if pair.separable else "not separable"
 
 
-def _checks(everyone: Sequence[Contender], task: Task, found: Study) -> output.Table:
-    """Says what the study says of itself."""
+def _anytime(found: Study, schedule: str) -> output.Table:
+    """Says what each had reached when a part of the epochs were done."""
     rows = []
-    runs = reported_of(found, found.tier.schedules[0])
-    for name, values in ends_of(runs, TEST).items():
-        if len(values) >= 4:
-            rate, low, high = selfchecks.aa_rate(values)
-            told = f"{100 * rate:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
-            check = f"A/A: {name} against itself, separable"
-            rows.append({"check": check, "found": told})
-    histories = {name: each[0].curves for name, each in runs.items()}
-    twins = selfchecks.identical(histories) if len(histories) > 1 else []
-    told = "; ".join(" = ".join(pair) for pair in twins) or "none"
-    rows.append({"check": "identical runs under different names", "found": told})
-    lost = [r for r in found.records if r.status == "diverged"]
-    share = f"{len(lost)} of {len(found.records)}"
-    rows.append({"check": "runs that diverged", "found": share})
-    for name, digest in task.facts.get("data", {}).items():
-        rows.append({"check": f"data: {name}", "found": str(digest)[:16]})
-    return cells.table("checks", "What the study says of itself", rows)
+    for name, runs in found.reported(schedule).items():
+        curves = curves_of(runs)[VALIDATION]
+        parts = [part for part in _PARTS if part * curves.shape[1] >= 1]
+        reached = targets.anytime(curves, parts, best="highest")
+        told = {f"{part:.0%}": v for part, v in zip(parts, reached.values, strict=True)}
+        rows.append({"optimizer": name} | {k: float(v) for k, v in told.items()})
+    rows.sort(key=lambda row: -row["100%"])
+    title = "the best validation accuracy so far, medians, at parts of the epochs"
+    return cells.table(f"anytime_{schedule}", f"Anytime, {schedule}: {title}", rows)
 
 
-def reported_of(found: Study, schedule: str) -> dict[str, list[Record]]:
-    """Returns the reporting runs of a schedule by optimizer, of those that have any."""
-    every = {name: found.of(name, "report", schedule) for name in found.chosen}
-    runs = {n: [r for r in each if r.status != "failed"] for n, each in every.items()}
-    return {name: each for name, each in runs.items() if each}
-
-
-def ends_of(runs: Mapping[str, Sequence[Record]], tag: str) -> Values:
-    """Returns what was measured at the end, by optimizer; chance where it diverged."""
-    return {
-        name: np.array([_end(run, tag) for run in each]) for name, each in runs.items()
-    }
+def tests_of(found: Study, schedule: str, tag: str = TEST) -> Values:
+    """Returns the accuracies at the end by optimizer; chance where it diverged."""
+    return found.ends(tag, schedule, lost=CHANCE)
 
 
 def _end(run: Record, tag: str) -> float:
     if run.status != "ok":
-        return CHANCE if tag.startswith("accuracy") else math.inf
+        return CHANCE
     return study.last(run, tag)
 
 
-def _comparable(values: Values) -> bool:
-    return len(values) > 1 and all(len(each) > 1 for each in values.values())
-
-
-def _separable(values: Values) -> list[tuple[str, str]]:
-    if not _comparable(values):
+def pairs(values: Values) -> list[verdicts.Pair]:
+    """Compares every two; nobody where one run is all that someone has."""
+    if len(values) < 2 or any(len(each) < 2 for each in values.values()):
         return []
-    pairs = verdicts.compare_all(values)
-    return [(pair.first, pair.second) for pair in pairs if pair.separable]
+    return verdicts.compare_all(values)
 
 
 def times_of(runs: Sequence[Record]) -> targets.Times:
@@ -190,5 +168,5 @@ def _share(runs: Sequence[Record], status: str) -> float:
     return float(np.mean([run.status == status for run in runs])) if runs else math.nan
 
 
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else math.nan
+def _mean(values: Sequence[float] | np.ndarray) -> float:
+    return float(np.mean(values)) if len(values) else math.nan

@@ -1,7 +1,6 @@
 # What a run was: enough to run it again, and to see what differed if it differs.
 import dataclasses
 import datetime
-import hashlib
 import importlib.metadata
 import json
 import math
@@ -12,8 +11,6 @@ import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from optax_lab.cli.settings import Settings
 
@@ -69,15 +66,6 @@ def versions() -> dict[str, str | None]:
 def now() -> str:
     """Returns the time in ISO 8601, with its offset from UTC."""
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-
-
-def digest(*arrays: Any) -> str:
-    """Returns the SHA-256 of arrays: their types, shapes and contents."""
-    found = hashlib.sha256()
-    for array in map(np.asarray, arrays):
-        found.update(f"{array.dtype.str}{array.shape}".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
 
 
 def to_json(value: Any, indent: int | None = 2) -> str:

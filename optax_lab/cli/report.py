@@ -1,87 +1,94 @@
-# A study's figures, and a report that holds them, its tables and what repeats it.
+# A study's report: what the data say, the figures and tables, and what repeats it.
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from optax_lab.cli import findings, manifest, output
-from optax_lab.studies import targets
+from optax_lab.cli import findings, illustrations, manifest, output
+from optax_lab.studies import scores, verdicts
 from optax_lab.studies.plan import Contender
 from optax_lab.studies.study import Study, Task
 from optax_lab.views import figures
 
+_LONG = 20  # rows of a table that are folded away
+
 
 def write(
-    folder: Path,
+    folder: output.Folder,
     everyone: Sequence[Contender],
     task: Task,
     found: Study,
-    told: Sequence[output.Table],
+    tables: Sequence[output.Table],
 ) -> None:
     """Writes the figures of a study, and a report with all that repeats it."""
-    drawn = _figures(everyone, task, found)
-    for name, figure in drawn.items():
-        figures.save(figure, folder / f"{name}.png")
-    alts = {name: figures.alt_text(figure) for name, figure in drawn.items()}
-    (folder / "report.md").write_text(_report(told, alts, task, found), "utf-8")
-
-
-def _figures(everyone: Sequence[Contender], task: Task, found: Study) -> dict[str, Any]:
-    rates, values = {}, {}
-    for contender in everyone:
-        runs = found.of(contender.name, "tune")
-        points = findings.values_of_points(runs, task)
-        if points:
-            first = {run.point: run.hypers["learning_rate"] for run in runs}
-            rates[contender.name] = np.array([first[k] for k in points])
-            values[contender.name] = np.array(list(points.values()))
-    drawn: dict[str, Any] = {}
-    if rates:
-        label = "validation accuracy"
-        drawn["sensitivity"] = figures.sensitivity(rates, values, label=label)
-        drawn["tuning"] = figures.tuning_curve(values, label=label)
-    for schedule in found.tier.schedules:
-        runs = findings.reported_of(found, schedule)
-        if not runs:
-            continue
-        curves = {name: findings.curves_of(each) for name, each in runs.items()}
-        drawn[f"curves_{schedule}"] = figures.learning_curves(curves)
-        speed = {name: findings.times_of(each).or_inf for name, each in runs.items()}
-        accuracy = {
-            n: 100 * v for n, v in findings.ends_of(runs, findings.TEST).items()
-        }
-        drawn[f"accuracy_{schedule}"] = figures.accuracy_against_speed(speed, accuracy)
-        if len(runs) > 1:
-            taus = np.geomspace(1, 4, 41)
-            profile = targets.performance_profile(speed, taus)
-            drawn[f"profile_{schedule}"] = figures.profile(profile)
-    return drawn
-
-
-def _report(
-    told: Sequence[output.Table], alts: Mapping[str, str], task: Task, found: Study
-) -> str:
-    """Writes the report in Markdown."""
+    told = {table.name: table for table in tables}
     parts = ["# A comparison of optimizers", _setting(task, found)]
-    parts += [f"## {table.title}\n\n{_markdown(table)}" for table in told]
-    parts += [f"![{alt}]({name}.png)" for name, alt in alts.items()]
-    facts = manifest.to_json(dict(task.facts))
-    parts.append(
-        f"## Repeat it\n\n```json\n{facts}```\n\nThe command is in manifest.json."
-    )
-    return "\n\n".join(parts) + "\n"
+    parts += ["## What the data say", *_conclusions(found), "## The search"]
+    parts.append(_table(told.pop("search")))
+    parts += _drawn(folder.path, illustrations.of_search(everyone, task, found))
+    for schedule in found.tier.schedules:
+        of_it = [told.pop(name) for name in list(told) if name.endswith(f"_{schedule}")]
+        if of_it:
+            parts.append(f"## Reported: {schedule.replace('_', ' ')}")
+            parts += map(_table, of_it)
+            parts += _drawn(folder.path, illustrations.of_schedule(found, schedule))
+    parts.append("## Checks")
+    parts += map(_table, told.values())
+    parts += ["## Repeat it", _repeated(folder, task)]
+    (folder.path / "report.md").write_text("\n\n".join(parts) + "\n", "utf-8")
 
 
 def _setting(task: Task, found: Study) -> str:
     tier = found.tier
     return (
-        f"Every optimizer was tried at the same {tier.points} points of its space with "
-        f"{tier.tuning_seeds} seeds each, for {tier.epochs} epochs; the point with the "
-        f"best mean {task.choose_by} was reported with {tier.reporting_seeds} other "
-        f"seeds, at the schedules {', '.join(tier.schedules)}."
+        f"Every optimizer was tried at the same {tier.points} Sobol points of its "
+        f"space with {tier.tuning_seeds} seeds each, for {tier.epochs} epochs, at the "
+        f"schedule {tier.schedules[0]}. The point with the best mean {task.choose_by} "
+        f"was then reported with {tier.reporting_seeds} other seeds at the schedules "
+        f"{', '.join(tier.schedules)}. Runs with one seed begin with the same "
+        "parameters and see the same batches. Who shares a letter under 'like' cannot "
+        "be told apart by a paired sign-flip test at 5 %, Holm-corrected."
     )
+
+
+def _conclusions(found: Study) -> list[str]:
+    """Says of each schedule who is best, and who cannot be told from that one."""
+    told = []
+    for schedule in found.tier.schedules:
+        tests = findings.tests_of(found, schedule)
+        if not tests:
+            continue
+        best = verdicts.ranked(tests)[0]
+        mean, low, high = (100 * x for x in scores.mean_interval(tests[best]))
+        line = f"- {schedule}: `{best}` has the best mean on the fresh test set, "
+        line += f"{mean:.1f} % ({low:.1f} to {high:.1f})."
+        told.append(line + _rivals(best, findings.pairs(tests)))
+    return told or ["Nothing: no run of what was chosen ended well."]
+
+
+def _rivals(best: str, pairs: Sequence[verdicts.Pair]) -> str:
+    mine = [pair for pair in pairs if pair.first == best]
+    near = [f"`{pair.second}`" for pair in mine if not pair.separable]
+    if not mine:
+        return " Nobody was compared with it: that takes two runs each."
+    if not near:
+        return " It can be told from everyone else."
+    others = "everyone else" if len(near) == len(mine) else ", ".join(near)
+    return f" It cannot be told apart from {others}."
+
+
+def _drawn(folder: Path, drawn: dict) -> list[str]:
+    """Saves figures, and returns how they are shown."""
+    for name, figure in drawn.items():
+        figures.save(figure, folder / f"{name}.png")
+    return [f"![{figures.alt_text(f)}]({name}.png)" for name, f in drawn.items()]
+
+
+def _table(table: output.Table) -> str:
+    text = _markdown(table)
+    if len(table.shown) > _LONG:
+        return f"<details><summary>{table.title}</summary>\n\n{text}\n\n</details>"
+    return f"{table.title}:\n\n{text}"
 
 
 def _markdown(table: output.Table) -> str:
@@ -90,3 +97,12 @@ def _markdown(table: output.Table) -> str:
     heads = list(table.shown[0])
     rows = [heads, ["---"] * len(heads), *(list(row.values()) for row in table.shown)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _repeated(folder: output.Folder, task: Task) -> str:
+    """Writes the command, and what a result depends on."""
+    told = folder.manifest
+    command = shlex.join(["optax-lab", *told["argv"]])
+    facts = {"versions": told["versions"], "device": told["device"]}
+    facts |= {"settings": told["settings"], "task": dict(task.facts)}
+    return f"```console\n{command}\n```\n\n```json\n{manifest.to_json(facts)}```"

@@ -5,14 +5,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from optax_lab.cli import manifest, output, progress
+from optax_lab.cli import output, progress
 from optax_lab.cli.choices import Optimizer
 from optax_lab.cli.settings import Training
+from optax_lab.comparison.tasks import EACH_EPOCH, TEST_SEED, VALIDATION_SEED
 from optax_lab.problems import digits, networks
 from optax_lab.runs import training
-
-VALIDATION_SEED, TEST_SEED = 43, 44
-EACH_EPOCH = 2000  # validation examples that are measured at every epoch
+from optax_lab.studies import ledger
 
 
 class Task(NamedTuple):
@@ -33,17 +32,14 @@ def load(settings: Training) -> Task:
     Raises:
         ValueError: in one line, if a batch is larger than the training set.
     """
-    batch_size, examples = settings.batch_size, digits.FROZEN_SIZES[0]
-    if batch_size > examples:
-        has = f"the training set has {examples} examples"
-        raise ValueError(f"--batch-size {batch_size}: {has}")
+    check_batch(settings)
     with progress.waiting("making MNIST-1D, or reading it from the cache"):
         train, frozen_test = digits.frozen()
         validation = digits.fresh(settings.validation_size, seed=VALIDATION_SEED)
         test = digits.fresh(settings.test_size, seed=TEST_SEED)
     measured = {"frozen_test": frozen_test, "test": test}
     measured |= {"full_train": train, "full_validation": validation}
-    digests = {name: manifest.digest(*split) for name, split in measured.items()}
+    digests = {name: ledger.digest(*split) for name, split in measured.items()}
     first = digits.Split(*(array[:EACH_EPOCH] for array in validation))
     every_epoch = {"validation": first}
     if settings.lab:
@@ -55,6 +51,14 @@ def load(settings: Training) -> Task:
     )
     data = training.Data(train, every_epoch, measured)
     return Task(problem, data, digests)
+
+
+def check_batch(settings: Training) -> None:
+    """Raises ValueError, in one line, if a batch is larger than the training set."""
+    batch_size, examples = settings.batch_size, digits.FROZEN_SIZES[0]
+    if batch_size > examples:
+        has = f"the training set has {examples} examples"
+        raise ValueError(f"--batch-size {batch_size}: {has}")
 
 
 def keys(seeds: int | range) -> jax.Array:

@@ -1,6 +1,7 @@
 # optax-lab compare --tier: everyone is searched alike, and what was chosen reported.
 
 import dataclasses
+import shlex
 import time
 from typing import Any
 
@@ -9,24 +10,37 @@ import numpy as np
 
 from optax_lab import transforms
 from optax_lab.cli import (
+    boards,
     choices,
     contenders,
     devices,
     findings,
-    manifest,
     output,
     progress,
     report,
+    selfchecked,
     tasks,
 )
 from optax_lab.cli.settings import Compare, typed
-from optax_lab.problems import digits, networks
-from optax_lab.runs import training
+from optax_lab.comparison import tasks as comparison_tasks
 from optax_lab.studies import execute, ledger, plan, study
 from optax_lab.studies.plan import Contender, Tier
 
-LAB = ("sgd", "sgd(momentum=0.9)", "rmsprop", "adam")
-TEST_SIZE = 50_000
+# The lab's section 3, as far as it is not searched.
+LAB = ("sgd(momentum=None)", "momentum", "rmsprop", "adam")
+# Those of the full tier: the lab's, and who is named beside them.
+FULL = (
+    *LAB,
+    "sgd(nesterov=True)",
+    "adagrad",
+    "adamw",
+    "nadamw",
+    "lion",
+    "schedule_free_adamw",
+    "adan",
+    "ademamix",
+)
+TEST_SIZE = comparison_tasks.TEST_SIZE
 _PROBE_EPOCHS = 10  # of a block; there are two of them
 
 
@@ -34,26 +48,38 @@ def run(settings: Compare, argv: list[str]) -> int:
     """Conducts a study; whatever has ended is in its file at once."""
     output.check(settings)
     device = devices.start(settings.device, spread=True)
-    optimizers = choices.all_optimizers(settings.optimizers or LAB)
+    usual = FULL if settings.tier == "full" else LAB
+    optimizers = choices.all_optimizers(settings.optimizers or usual)
     names = tuple(optimizer.expression for optimizer in optimizers)
     settings, tier = _resolve(settings, argv)
     settings = dataclasses.replace(settings, device=device, optimizers=names)
     everyone = contenders.contenders(optimizers, settings.space)
     plan.check(tier, everyone)
-    task, digests = _task(settings)
+    task = _task(settings)
     if settings.dry_run:
         return output.report(settings, [_cost(everyone, task, tier)])
     if settings.resume and settings.out is not None:
         with ledger.reading(settings.out / output.STUDY) as book:
             ledger.check(book, study.facts_of(task, tier))
     tables: list[output.Table] = []
-    with output.opened(settings, argv, data=digests) as folder:
+    with output.opened(settings, argv, data=task.facts["data"]) as folder:
         found = _conduct(everyone, task, tier, folder)
         tables = findings.tables(everyone, task, found)
-        report.write(folder.path, everyone, task, found, tables)
+        tables.append(selfchecked.table(everyone, task, found))
+        report.write(folder, everyone, task, found, tables)
+        boards.write(folder.path / "tb", everyone, task, found)
         if not found.chosen:
             folder.note("failed")
-    return output.report(settings, tables, folder)
+    return output.report(settings, tables, folder, [_next(folder, argv)])
+
+
+def _next(folder: output.Folder, argv: list[str]) -> str:
+    """Writes what to type next: what shows the study, or what goes on with it."""
+    if folder.status != "interrupted":
+        return tasks.tensorboard(folder)
+    words = [word for word in argv if word not in ("--resume", "--force")]
+    out = [] if typed(argv, "--out") else ["--out", str(folder.path)]
+    return shlex.join([output.program("optax-lab"), *words, *out, "--resume"])
 
 
 def _resolve(settings: Compare, argv: list[str]) -> tuple[Compare, Tier]:
@@ -72,35 +98,16 @@ def _resolve(settings: Compare, argv: list[str]) -> tuple[Compare, Tier]:
     return dataclasses.replace(settings, **told, schedule=tier.schedules), tier
 
 
-def _task(settings: Compare) -> tuple[study.Task, dict[str, str]]:
+def _task(settings: Compare) -> study.Task:
     """Makes MNIST-1D's task: chosen by validation, reported on two test sets."""
+    tasks.check_batch(settings)
     with progress.waiting("making MNIST-1D, or reading it from the cache"):
-        train, frozen_test = digits.frozen()
-        validation = digits.fresh(settings.validation_size, seed=tasks.VALIDATION_SEED)
-        test = digits.fresh(TEST_SIZE, seed=tasks.TEST_SEED)
-    splits = {"train": train, "validation": validation}
-    splits |= {"test": test, "frozen_test": frozen_test}
-    digests = {name: manifest.digest(*split) for name, split in splits.items()}
-    first = digits.Split(*(array[: tasks.EACH_EPOCH] for array in validation))
-    every = {"validation": first}
-    at_end = {"full_train": train, "full_validation": validation}
-    problem = training.Problem(
-        networks.residual_mlp(),
-        batch_size=settings.batch_size,
-        shuffle=not settings.lab,
-    )
-    told = {"problem": "MNIST-1D, residual MLP", "data": digests}
-    told |= {"batch_size": settings.batch_size, "shuffle": not settings.lab}
-    tested = at_end | {"test": test, "frozen_test": frozen_test}
-    task = study.Task(
-        problem,
-        training.Data(train, every, at_end),
-        training.Data(train, every, tested),
-        "accuracy/full_validation",
-        True,
-        told,
-    )
-    return task, digests
+        return comparison_tasks.mnist1d(
+            batch_size=settings.batch_size,
+            shuffle=not settings.lab,
+            validation_size=settings.validation_size,
+            test_size=TEST_SIZE,
+        )
 
 
 def _conduct(

@@ -80,6 +80,15 @@ def key_of(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def digest(*arrays: Any) -> str:
+    """Returns the SHA-256 of arrays: their types, shapes and contents."""
+    found = hashlib.sha256()
+    for array in map(np.asarray, arrays):
+        found.update(f"{array.dtype.str}{array.shape}".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
 class Ledger:
     """A study's file, open: one process at a time.
 

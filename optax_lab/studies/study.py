@@ -64,6 +64,41 @@ class Study(NamedTuple):
         ]
         return sorted(found, key=lambda record: (record.point, record.seed))
 
+    def hypers(self, optimizer: str) -> dict[str, float]:
+        """Returns the hyperparameters that were chosen for an optimizer."""
+        point = self.chosen[optimizer]
+        return next(r.hypers for r in self.of(optimizer, "tune") if r.point == point)
+
+    def reported(self, schedule: str | None = None) -> dict[str, list[Record]]:
+        """Returns the runs that report what was chosen, by optimizer, in order.
+
+        Runs of two optimizers are paired: with one seed they began with the same
+        parameters and saw the same batches. What failed is left out.
+
+        Args:
+          schedule: of the learning rate; the tier's first one if None.
+        """
+        schedule = schedule or self.tier.schedules[0]
+        every = {name: self.of(name, "report", schedule) for name in self.chosen}
+        kept = {
+            n: [r for r in each if r.status != "failed"] for n, each in every.items()
+        }
+        return {name: each for name, each in kept.items() if each}
+
+    def ends(
+        self, tag: str, schedule: str | None = None, *, lost: float = np.nan
+    ) -> dict[str, np.ndarray]:
+        """Returns what the reported runs measured last, by optimizer and seed.
+
+        Args:
+          tag: what was measured, such as "accuracy/test".
+          schedule: of the learning rate; the tier's first one if None.
+          lost: what a run is worth that diverged.
+        """
+        value = lambda run: last(run, tag) if run.status == "ok" else lost
+        runs = self.reported(schedule)
+        return {name: np.array([value(r) for r in each]) for name, each in runs.items()}
+
 
 def conduct(
     contenders: Sequence[Contender],
@@ -92,9 +127,12 @@ def conduct(
       on_run: told every run that has ended.
 
     Raises:
-      ValueError: if the plan cannot be run, or the file holds another study.
+      ValueError: if the plan cannot be run, the data do not fit the problem, or the
+        file holds another study.
     """
     plan.check(tier, contenders)
+    for data in (task.tuning, task.reporting):
+        training.check(task.problem, data, tier.epochs)
     facts = facts_of(task, tier)
     searched = {c.name: plan.search(c, tier, facts) for c in contenders}
     told = _told(contenders, tier, facts)

@@ -220,8 +220,22 @@ def anytime(
     if not ((done >= 1) & (fractions <= 1)).all():
         allowed = f"between 1/{epochs} and 1"
         raise ValueError(f"fractions must be {allowed}, got {fractions.tolist()}")
-    so_far = np.minimum.accumulate(losses, axis=1)[:, done - 1]
-    return Anytime(done, sign * np.median(so_far, axis=0))
+    so_far = best_so_far(curves, best=best)[:, done - 1]
+    return Anytime(done, sign * np.median(sign * so_far, axis=0))
+
+
+def best_so_far(
+    curves: Curves, *, best: tunability.Best = "lowest"
+) -> Float[np.ndarray, "runs epochs"]:
+    """Returns the best value until each epoch, of every run: an anytime curve.
+
+    A run that diverges keeps its best value; before it has any, that is infinitely bad.
+
+    >>> best_so_far([[3.0, 5.0, 2.0]]).tolist()
+    [[3.0, 3.0, 2.0]]
+    """
+    sign = tunability.sign(best)
+    return sign * np.minimum.accumulate(_losses(curves, sign), axis=1)
 
 
 def _losses(curves: Curves, sign: int) -> np.ndarray:

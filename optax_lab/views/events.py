@@ -112,6 +112,8 @@ def open_run(
     hyperparameters: Mapping[str, Any],
     metrics: Collection[str],
     group: str | None = None,
+    *,
+    margins: Collection[str] = (),
 ) -> RunWriter:
     """Starts a run: makes its folder and writes its hyperparameters and its charts.
 
@@ -128,6 +130,9 @@ def open_run(
       metrics: The tags that will be written.
       group: Runs of one group, such as the seeds of one setting, are averaged in the
         HPARAMS tab; they should have the same hyperparameters.
+      margins: Tags that are means and have an interval: the Custom Scalars tab has a
+        chart with a band of each, between what is written as ``<tag>/low`` and
+        ``<tag>/high``.
 
     Raises:
       OSError: If the folder cannot be made.
@@ -140,10 +145,14 @@ def open_run(
         if value is not None:
             _set_value(start.hparams[name], value)
     run._summary(_session("session_start_info", start))
-    if charts := _charts(metrics):
-        run._summary(
-            tensorboardX.summary.custom_scalars({"training against evaluation": charts})
-        )
+    layout = {
+        "training against evaluation": _charts(metrics),
+        "means and their intervals": {
+            tag: ["Margin", [tag, f"{tag}/low", f"{tag}/high"]] for tag in margins
+        },
+    }
+    if layout := {title: charts for title, charts in layout.items() if charts}:
+        run._summary(tensorboardX.summary.custom_scalars(layout))
     run._file.flush()
     return run
 

@@ -1,0 +1,142 @@
+# Optimizers are compared in one call, and what is known of them is checked.
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import optax_lab
+from optax_lab import comparison
+from optax_lab.comparison import inclusions, tasks
+from optax_lab.runs import training
+from optax_lab.studies import ledger, plan, study, verdicts
+from tests.test_study import NETWORK, PROBLEM
+from tests.tiny import data
+
+TINY = plan.Tier(4, 1, 6, 2)
+TUNING = training.Data(data(), {"validation": data(30, seed=1)})
+REPORTING = training.Data(data(), {}, {"test": data(40, seed=2)})
+TWO = {"adam": optax_lab.adam, "mine": optax.sgd}
+
+
+@pytest.fixture(autouse=True)
+def _optax_promotes():
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+def compared(optimizers=TWO, *args, **settings):
+    given = args or (PROBLEM, TUNING, REPORTING)
+    return optax_lab.compare(optimizers, *given, tier=TINY, **settings)
+
+
+def test_ones_own_optimizer_is_compared_on_ones_own_problem():
+    planned, seen = [], []
+    found = compared(on_plan=planned.append, on_run=seen.append)
+    assert isinstance(found, study.Study)
+    assert set(found.chosen) == {"adam", "mine"}
+    assert planned == [2 * (4 + 1), 2 * 6]
+    assert len(seen) == sum(planned)
+    ends = found.ends("accuracy/test")
+    assert all(values.shape == (6,) for values in ends.values())
+    (pair,) = verdicts.compare_all(ends)
+    assert pair.low <= pair.difference <= pair.high
+    assert not any("loss/test" in r.finals for r in found.of("mine", "tune"))
+
+
+def test_the_lowest_loss_on_the_split_of_tuning_chooses_unless_said():
+    found = compared({"mine": optax.sgd})
+    runs = found.of("mine", "tune")
+    best = min(runs, key=lambda run: run.curves["loss/validation"][-1])
+    assert found.chosen["mine"] == best.point
+    found = compared({"mine": optax.sgd}, choose_by="accuracy/validation")
+    best = max(runs, key=lambda run: run.curves["accuracy/validation"][-1])
+    assert found.chosen["mine"] == best.point
+
+
+def test_what_is_searched_is_declared_or_said():
+    made = comparison.contender("adam", optax_lab.adam)
+    assert made.space == optax_lab.OPTIMIZERS["adam"].space
+    assert made.defaults == {"learning_rate": 1e-3}
+    made = comparison.contender("mine", optax.sgd)
+    assert made.space == {"learning_rate": comparison.RATES}
+    made = comparison.contender("mine", lambda learning_rate=0.25: None)
+    assert made.defaults == {"learning_rate": 0.25}
+    narrow = {"mine": {"learning_rate": (0.01, 0.02)}}
+    found = compared({"mine": optax.sgd}, space=narrow)
+    rates = [r.hypers["learning_rate"] for r in found.of("mine", "tune")]
+    assert 0.01 <= min(rates) <= max(rates) <= np.float32(0.02)
+
+
+def test_a_run_that_diverged_is_worth_what_is_said():
+    wild = {"mine": {"learning_rate": (0.01, 0.02)}}
+    found = compared({"mine": optax.sgd}, space=wild)
+    lost = [r._replace(status="diverged") for r in found.records]
+    lost = found._replace(records=lost)
+    assert np.isnan(lost.ends("accuracy/test")["mine"]).all()
+    assert (lost.ends("accuracy/test", lost=0.25)["mine"] == 0.25).all()
+
+
+def test_another_problem_or_other_data_are_another_study(tmp_path):
+    facts = lambda *args: tasks.own(*args, "loss/validation").facts
+    usual = facts(PROBLEM, TUNING, REPORTING)
+    assert usual == facts(PROBLEM, TUNING, REPORTING)
+    wider = lambda params, inputs: 2 * inputs @ params["w"]
+    noisy = lambda key, inputs: inputs + jax.random.normal(key, inputs.shape)
+    others = [
+        (training.Problem(NETWORK._replace(apply=wider), batch_size=10), TUNING),
+        (training.Problem(NETWORK, batch_size=10, augment=noisy), TUNING),
+        (training.Problem(NETWORK, batch_size=5), TUNING),
+        (training.Problem(NETWORK, batch_size=10, shuffle=False), TUNING),
+        (PROBLEM, TUNING._replace(train=data(seed=9))),
+    ]
+    for problem, tuning in others:
+        assert facts(problem, tuning, REPORTING) != usual
+    path = tmp_path / "study.db"
+    compared({"mine": optax.sgd}, path=path)
+    with pytest.raises(ValueError, match="is another study: batch_size was 10, is 5"):
+        compared({"mine": optax.sgd}, others[2][0], TUNING, path=path)
+
+
+@pytest.mark.parametrize(
+    ("args", "settings", "said"),
+    [
+        ((None, TUNING), {}, "tuning, reporting and choose_by need a problem"),
+        ((PROBLEM,), {}, "a problem needs data"),
+        ((PROBLEM, REPORTING._replace(at_end={})), {}, "measures nothing: say what"),
+        ((PROBLEM, TUNING._replace(train=data(5))), {}, "batch_size must be from 1"),
+        ((PROBLEM, TUNING), {"choose_by": "f1"}, "choose_by is 'f1': it must be one"),
+        ((PROBLEM, TUNING), {"tier": "huge"}, "tier is 'huge': it must be smoke, "),
+        ((PROBLEM, TUNING), {"space": {"sgd": {}}}, "a space of 'sgd', which is none"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_refused(args, settings, said):
+    with pytest.raises(ValueError, match=said):
+        optax_lab.compare({"mine": optax.sgd}, *args, **settings)
+
+
+def test_without_a_problem_it_is_mnist_1d():
+    task = tasks.mnist1d(validation_size=100, test_size=50)
+    assert task.choose_by == "accuracy/full_validation"
+    assert set(task.tuning.at_end) == {"full_train", "full_validation"}
+    assert set(task.reporting.at_end) >= {"test", "frozen_test"}
+    assert task.facts["data"]["test"] == ledger.digest(*task.reporting.at_end["test"])
+    assert len(task.reporting.at_end["frozen_test"][1]) == 1000
+
+
+@pytest.mark.parametrize("one", inclusions.INCLUSIONS, ids=lambda one: one.general)
+def test_what_is_included_takes_the_same_steps(one):
+    name = one.general.partition("(")[0]
+    made = comparison.contender(one.general, optax_lab.OPTIMIZERS[name].make)
+    (found,) = [c for c in inclusions.check([made]) if c.inclusion == one]
+    assert found.holds, found.apart
+    assert found.apart < inclusions.ROUNDING / 3  # and not by a hair
+
+
+def test_an_inclusion_that_does_not_hold_is_seen():
+    wrong = lambda learning_rate, b1, b2: optax_lab.adam(learning_rate, 0.5, b2)
+    (found,) = inclusions.check([comparison.contender("adam", wrong)])
+    assert not found.holds
+    other = lambda learning_rate: optax.sgd(learning_rate)
+    (found,) = inclusions.check([comparison.contender("adam", other)])
+    assert found.apart == np.inf
