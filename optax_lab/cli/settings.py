@@ -154,6 +154,8 @@ class Training(Settings):
     """Fresh examples for validation; the first 2000 are measured at every epoch."""
     test_size: int = 10_000
     """Fresh examples for the test at the end, beside the frozen 1000."""
+    shift: int = 0
+    """Turns every training signal in a circle, by up to so many places at random."""
     lab: bool = False
     """The lab's order: no shuffling, the frozen test set measured at every epoch."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -163,6 +165,7 @@ class Training(Settings):
         """Raises ValueError where a value is out of range."""
         super().check()
         self.at_least(1, "epochs", "batch_size", "validation_size", "test_size")
+        self.at_least(0, "shift")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from optax_lab.cli import output, progress
 from optax_lab.cli.choices import Optimizer
 from optax_lab.cli.settings import Training
 from optax_lab.comparison.tasks import EACH_EPOCH, TEST_SEED, VALIDATION_SEED
-from optax_lab.problems import digits, networks
+from optax_lab.problems import augment, digits, networks
 from optax_lab.runs import training
 from optax_lab.studies import ledger
 
@@ -48,6 +48,7 @@ def load(settings: Training) -> Task:
         networks.residual_mlp(),
         batch_size=settings.batch_size,
         shuffle=not settings.lab,
+        augment=augment.shifts(settings.shift) if settings.shift else None,
     )
     data = training.Data(train, every_epoch, measured)
     return Task(problem, data, digests)

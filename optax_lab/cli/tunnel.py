@@ -105,6 +105,7 @@ def _task(settings: Compare) -> study.Task:
         return comparison_tasks.mnist1d(
             batch_size=settings.batch_size,
             shuffle=not settings.lab,
+            shift=settings.shift,
             validation_size=settings.validation_size,
             test_size=TEST_SIZE,
         )

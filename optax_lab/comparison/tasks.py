@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from optax_lab.problems import digits
+from optax_lab.problems import augment, digits
 from optax_lab.runs import training
 from optax_lab.studies import ledger
 from optax_lab.studies.study import Task
@@ -19,12 +19,20 @@ def mnist1d(
     *,
     batch_size: int = 100,
     shuffle: bool = True,
+    shift: int = 0,
     validation_size: int = VALIDATION_SIZE,
     test_size: int = TEST_SIZE,
 ) -> Task:
     """Makes the lab's task, chosen by fresh validation, reported on two test sets.
 
     "test" is fresh, and "frozen_test" are the 1000 examples that everyone knows.
+
+    Args:
+      batch_size: examples per step.
+      shuffle: draws a new order for every epoch.
+      shift: turns training signals by up to so many places; see `augment.shifts`.
+      validation_size: fresh examples to choose by.
+      test_size: fresh examples to report by.
     """
     from optax_lab.problems import networks  # which brings Flax
 
@@ -36,15 +44,20 @@ def mnist1d(
     first = digits.Split(*(array[:EACH_EPOCH] for array in validation))
     every = {"validation": first}
     at_end = {"full_train": train, "full_validation": validation}
-    told = {
+    told: dict[str, Any] = {
         "problem": "MNIST-1D, residual MLP",
         "data": {name: ledger.digest(*split) for name, split in splits.items()},
         "batch_size": batch_size,
         "shuffle": shuffle,
     }
+    if shift:
+        told["shift"] = shift
     return Task(
         training.Problem(
-            networks.residual_mlp(), batch_size=batch_size, shuffle=shuffle
+            networks.residual_mlp(),
+            batch_size=batch_size,
+            shuffle=shuffle,
+            augment=augment.shifts(shift) if shift else None,
         ),
         training.Data(train, every, at_end),
         training.Data(
