@@ -57,11 +57,13 @@ def test_the_lowest_loss_on_the_split_of_tuning_chooses_unless_said():
 def test_what_is_searched_is_declared_or_said():
     made = comparison.contender("adam", optax_lab.adam)
     assert made.space == optax_lab.OPTIMIZERS["adam"].space
-    assert made.defaults == {"learning_rate": 1e-3}
+    assert made.defaults == {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999}
     made = comparison.contender("mine", optax.sgd)
     assert made.space == {"learning_rate": comparison.RATES}
     made = comparison.contender("mine", lambda learning_rate=0.25: None)
     assert made.defaults == {"learning_rate": 0.25}
+    made = comparison.contender("sgd", optax_lab.sgd)  # its momentum is None
+    assert made.defaults == {"learning_rate": 0.05}
     narrow = {"mine": {"learning_rate": (0.01, 0.02)}}
     found = compared({"mine": optax.sgd}, space=narrow)
     rates = [r.hypers["learning_rate"] for r in found.of("mine", "tune")]

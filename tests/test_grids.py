@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import subprocess
@@ -6,6 +7,7 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import optax_lab
@@ -237,6 +239,10 @@ def test_two_devices_find_what_one_finds():
 FLAT = 10  # as many coordinates as the largest of the surfaces that are vectors
 
 
+HUGE = 1e30  # what is larger diverges
+
+
+@functools.cache
 def vectors():
     """Every surface whose points are vectors, on points that are filled up."""
     found = [make() for make in SURFACES.values()]
@@ -253,23 +259,80 @@ def vectors():
     return values, starts
 
 
+def at(which, point, key):
+    return jax.lax.switch(which, vectors()[0], point, key)
+
+
+@functools.cache
+def slopes():
+    """One program for all surfaces, whatever the optimizer: (surface, rate) lanes."""
+    lanes = jax.vmap(jax.value_and_grad(at, 1), (None, 0, None))
+    return jax.jit(jax.vmap(lanes, (0, 0, None)))
+
+
+def steps_down_every_surface(make, rates, steps=100):
+    """Yields the values, gradients, updates and points of every lane, step by step."""
+    key, starts = jax.random.key(0), vectors()[1]
+    which = jnp.arange(len(starts))
+    points = jnp.asarray(np.repeat(starts[:, None], len(rates), axis=1))
+    over = lambda f: jax.jit(jax.vmap(jax.vmap(f, (None, 0, 0)), (0, None, 0)))
+
+    def step(which, rate, lane):
+        value, grad, state, point, key = lane
+        objective = lambda p, **_: at(which, p, key)
+        extra = {"value": value, "grad": grad}
+        extra |= {"value_fn": objective, "obj_fn": objective}
+        optimizer = optax.with_extra_args_support(make(rate))
+        updates, state = optimizer.update(grad, state, point, **extra)
+        return updates, state, optax.apply_updates(point, updates)
+
+    states = over(lambda w, rate, p: make(rate).init(p))(which, rates, points)
+    step = over(step)
+    for number in range(steps):
+        now = jax.random.fold_in(key, number)
+        values, grads = slopes()(which, points, now)
+        keys = jnp.broadcast_to(now, values.shape)
+        before = points
+        lanes = (values, grads, states, points, keys)
+        updates, states, points = step(which, rates, lanes)
+        yield jax.device_get((values, grads, updates, before))
+
+
 @pytest.mark.parametrize("name", optax_lab.OPTIMIZERS)
-def test_every_optimizer_goes_down_every_surface_and_ends_with_a_status(name):
+def test_every_optimizer_goes_down_every_surface_with_finite_steps(name):
     entry = optax_lab.OPTIMIZERS[name]
-    values, starts = vectors()
     rates = entry.learning_rate * np.array([1.0, 300.0])  # the second one is too large
+    alive = True
+    for values, grads, updates, _ in steps_down_every_surface(entry.make, rates):
+        alive &= np.isfinite(values) & (np.abs(grads) < HUGE).all(axis=-1)
+        assert np.isfinite(updates[alive]).all()
+    assert alive[:, 0].mean() > 0.5
+
+
+def test_these_steps_are_those_of_descend():
+    rates = np.array([1e-3, 1e-2])
+    taken = list(steps_down_every_surface(optax_lab.sgd, rates, steps=20))
 
     def one(which, start, rate):
-        value = lambda p, key: jax.lax.switch(which, values, p, key)
-        return descent.descend(
-            value, entry.make(rate), start, key=jax.random.key(0), steps=100
-        )
+        value = functools.partial(at, which)
+        optimizer, key = optax_lab.sgd(rate), jax.random.key(0)
+        return descent.descend(value, optimizer, start, key=key, steps=19)
 
     over = jax.vmap(jax.vmap(one, (None, None, 0)), (0, 0, None))
-    sound(jax.jit(over)(jnp.arange(len(values)), jnp.asarray(starts), rates))
+    values, starts = vectors()
+    found = jax.jit(over)(jnp.arange(len(values)), jnp.asarray(starts), rates)
+    points = np.stack([points for *_, points in taken], axis=-2)
+    whole = (np.abs(points) < HUGE).all(axis=-1)  # descend stops what diverged
+    assert whole.mean() > 0.9
+    np.testing.assert_allclose(points[whole], found.points[whole], 1e-9, 1e-9)
+
+
+@pytest.mark.parametrize("name", optax_lab.OPTIMIZERS)
+def test_every_optimizer_goes_down_matrices_and_ends_with_a_status(name):
+    entry = optax_lab.OPTIMIZERS[name]
+    hypers = {"learning_rate": entry.learning_rate * np.array([1.0, 300.0])}
     matrices = SURFACES["factorisation"]()
     start = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], matrices.start)
-    hypers = {"learning_rate": rates}
     found = grids.descents(matrices.value, entry.make, start, hypers=hypers, steps=100)
     sound(found.trajectory)
 

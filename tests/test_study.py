@@ -95,6 +95,12 @@ def test_a_run_is_the_single_training_with_its_hyperparameters():
         np.testing.assert_allclose(values, alone.history[tag], rtol=1e-5)
 
 
+def test_on_a_gpu_the_width_of_a_chunk_decides_too(monkeypatch):
+    assert "chunk_width" not in study.facts_of(TASK, TIER)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert study.facts_of(TASK, TIER)["chunk_width"] == 32
+
+
 def test_what_has_ended_is_not_run_again_and_the_study_is_the_same(tmp_path):
     path, again = tmp_path / "study.db", []
     first = conducted(ONE, path=path)

@@ -51,8 +51,10 @@ def _contender(
     declared = entry.space if entry else {spaces.RATE: comparison.RATES}
     space = {k: v for k, v in (declared | ranges).items() if k in taken}
     rate = optimizer.rate if isinstance(optimizer.rate, float | int) else 1e-3
-    code = " ".join(map(plan.source, choices.functions(optimizer.expression)))
-    return Contender(name, make, space, {spaces.RATE: float(rate)}, code)
+    functions = choices.functions(optimizer.expression)
+    usual = comparison.defaults(functions[0], space) | {spaces.RATE: float(rate)}
+    code = " ".join(map(plan.source, functions))
+    return Contender(name, make, space, usual, code)
 
 
 def _range(text: str) -> tuple[str, tuple[float, float]]:

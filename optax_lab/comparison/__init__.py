@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from optax_lab import transforms
@@ -99,18 +99,20 @@ def contender(
     entry = next(own, None)
     if space is None:
         space = entry.space if entry else {spaces.RATE: RATES}
-    rate = entry.learning_rate if entry else _default(make)
-    return Contender(name, make, space, {spaces.RATE: rate})
+    usual = defaults(make, space)
+    if entry:
+        usual[spaces.RATE] = entry.learning_rate
+    return Contender(name, make, space, {spaces.RATE: USUAL} | usual)
 
 
-def _default(make: Callable[..., Any]) -> float:
-    """Returns the learning rate that a function takes unless said."""
+def defaults(make: Callable[..., Any], names: Iterable[str]) -> dict[str, float]:
+    """Returns the numbers that a function takes for these arguments unless said."""
     try:
-        parameter = inspect.signature(make).parameters.get(spaces.RATE)
+        parameters = inspect.signature(make).parameters
     except ValueError:  # of what is written in C
-        return USUAL
-    default = parameter.default if parameter else None
-    return float(default) if isinstance(default, int | float) else USUAL
+        return {}
+    found = {name: parameters[name].default for name in names if name in parameters}
+    return {k: float(v) for k, v in found.items() if isinstance(v, int | float)}
 
 
 def _tier(tier: str | Tier) -> Tier:

@@ -1,6 +1,7 @@
 # The function under check: what it takes, and what it makes, driven as runners do it.
 
 import contextlib
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Iterator
@@ -125,6 +126,25 @@ def update(
 def compiled(f: Callable) -> Callable:
     """Compiles a function quickly, for the few steps that it will take."""
     return jax.jit(f, compiler_options={"xla_backend_optimization_level": 0})
+
+
+@functools.lru_cache(maxsize=len(DTYPES))
+def stepper(make: Make, dtype: str) -> tuple[Any, Callable]:
+    """Makes an optimizer and a compiled step of it, without weight decay.
+
+    A step is from (gradients, state, parameters) to (updates, state, parameters). It is
+    kept for the other lines of the contract that take steps in this dtype.
+    """
+    # At a rate of 1 two of the largest gradients carry any parameters out of range.
+    given = {name: RATE} if (name := rate(make)) else {}
+    optimizer = build(make, **(given | without_decay(make)))
+
+    def step(grads, state, params):
+        updates, state = update(optimizer, grads, state, params)
+        return updates, state, moved(params, updates)
+
+    step.__name__ = f"{dtype}_step"
+    return optimizer, compiled(step)
 
 
 def jitted(optimizer: Any) -> optax.GradientTransformationExtraArgs:

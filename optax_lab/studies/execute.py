@@ -34,6 +34,7 @@ def trainings(
     hypers: Mapping[str, Float[np.ndarray, " runs"]] | None = None,
     on_block: Callable[[list[int], int], None] | None = None,
     evaluate_at: Callable = training.at_params,
+    width: int | None = None,
 ) -> Iterator[Trained]:
     """Trains once for every key and yields each training as it is finished.
 
@@ -53,6 +54,8 @@ def trainings(
         traced, so that all runs share one program.
       on_block: (indices of the runs of a chunk, epochs done), after every block.
       evaluate_at: as in `training.advance`.
+      width: how many runs a GPU trains at once, whatever the number of keys: of those
+        depends how a run is rounded. At most 32, and no more than there are, if None.
 
     Raises:
       ValueError: if a setting is out of range or the data do not fit.
@@ -60,7 +63,7 @@ def trainings(
     training.check(problem, data, epochs)
     devices = jax.devices()
     on_cpu = devices[0].platform == "cpu"
-    width = 1 if on_cpu else min(GPU_WIDTH, -(-len(keys) // len(devices)))
+    width = 1 if on_cpu else width or min(GPU_WIDTH, -(-len(keys) // len(devices)))
     chunk = min(len(keys), len(devices)) if on_cpu else width * len(devices)
     over_runs = spread(devices[: chunk // width], on_cpu)
 

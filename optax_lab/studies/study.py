@@ -155,8 +155,14 @@ def conduct(
 
 
 def facts_of(task: Task, tier: Tier) -> dict[str, Any]:
-    """Lists what decides every result of a study."""
-    return {**task.facts, **machine.facts(), "epochs": tier.epochs}
+    """Lists what decides every result of a study.
+
+    On a GPU a run's bits depend on how many are trained at once; on a CPU they do not.
+    """
+    facts = {**task.facts, **machine.facts(), "epochs": tier.epochs}
+    if jax.default_backend() != "cpu":
+        facts["chunk_width"] = execute.GPU_WIDTH
+    return facts
 
 
 def choose(
@@ -213,7 +219,7 @@ class _Crew(NamedTuple):
         """Trains a contender's missing runs, those of one program at a time."""
         groups: dict[tuple, list[Planned]] = {}
         for run in _missing(self.book, runs):
-            groups.setdefault((run.schedule, *run.hypers), []).append(run)
+            groups.setdefault((run.schedule, *sorted(run.hypers)), []).append(run)
         for (schedule, *_), group in groups.items():
             make = functools.partial(self.make, contender, schedule, data)
             for record in self._ended(make, group, data):
@@ -266,6 +272,7 @@ class _Crew(NamedTuple):
             hypers=columns,
             on_block=on_block,
             evaluate_at=self.evaluate_at,
+            width=execute.GPU_WIDTH,
         ):
             seconds = (time.perf_counter() - began) / len(chunk)
             yield _record(group[trained.index], trained, seconds)
