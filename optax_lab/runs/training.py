@@ -144,16 +144,12 @@ def advance(
 
 
 def finish(
-    problem: Problem,
-    run: Run,
-    data: Data,
-    evaluate_at: Callable[[PyTree, Params], Params] = at_params,
+    problem: Problem, params: Params, splits: Mapping[str, Split]
 ) -> dict[str, Float[Array, ""]]:
-    """Measures a finished run on every split of `data.at_end`."""
-    judged = evaluate_at(run.state, run.params)
+    """Measures finished parameters on every split, such as those of `data.at_end`."""
     measured = {}
-    for name, split in data.at_end.items():
-        measured |= evaluate(problem, judged, split, name)
+    for name, split in splits.items():
+        measured |= evaluate(problem, params, split, name)
     return measured
 
 
@@ -222,8 +218,9 @@ def train(
         blocks.append(jax.device_get(history))
         if on_block is not None:
             on_block(done, blocks[-1])
-    measure = jax.jit(lambda run, data: finish(problem, run, data, evaluate_at))
-    final = measure(run, data)
+    judged = jax.jit(evaluate_at)(run.state, run.params)
+    measure = jax.jit(lambda params, splits: finish(problem, params, splits))
+    final = measure(judged, data.at_end)
     return Result(run, joined(blocks), {k: float(v) for k, v in final.items()})
 
 

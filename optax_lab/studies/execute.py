@@ -71,8 +71,10 @@ def trainings(
     settings = {"epochs": size, "evaluate_at": evaluate_at}
     make: Any = (lambda: optimizer) if hypers is None else optimizer
 
+    # What a program is not given cannot make it another one: search and report share
+    # theirs, and so do the last measures of all optimizers.
     @over_runs
-    def begin(key_and_hyper, data):
+    def begin(key_and_hyper, _):
         key, hyper = key_and_hyper
         return training.start(problem, make(**hyper), key)
 
@@ -81,22 +83,22 @@ def trainings(
         run, hyper = run_and_hyper
         return training.advance(problem, make(**hyper), run, data, **settings)
 
-    finish = over_runs(
-        lambda run, data: training.finish(problem, run, data, evaluate_at)
-    )
+    judged = over_runs(lambda run, _: evaluate_at(run.state, run.params))
+    finish = over_runs(lambda params, data: training.finish(problem, params, data))
 
     data = jax.tree.map(jnp.asarray, data)
+    learned = data._replace(at_end={})
     for first in range(0, len(keys), chunk):
         indices = list(range(first, min(first + chunk, len(keys))))
         places = np.minimum(np.arange(first, first + chunk), len(keys) - 1)
         hyper = {name: jnp.asarray(v)[places] for name, v in (hypers or {}).items()}
-        run, blocks = begin((keys[places], hyper), data), []
+        run, blocks = begin((keys[places], hyper), ()), []
         for done in range(size, epochs + 1, size):
-            run, history = jax.block_until_ready(advance((run, hyper), data))
+            run, history = jax.block_until_ready(advance((run, hyper), learned))
             blocks.append(jax.device_get(history))
             if on_block is not None:
                 on_block(indices, done)
-        final = jax.device_get(finish(run, data))
+        final = jax.device_get(finish(judged(run, ()), data.at_end))
         history = training.joined(blocks)
         for row, index in enumerate(indices):
             take = lambda tree, row=row: jax.tree.map(lambda x: x[row], tree)
