@@ -11,7 +11,7 @@ from optax_lab.studies.plan import Contender
 from optax_lab.studies.study import Study, Task
 from optax_lab.views import figures
 
-_SO_FAR = "best validation accuracy so far"
+_SO_FAR = "best so far/validation accuracy"
 
 
 def of_search(
@@ -45,7 +45,7 @@ def of_schedule(found: Study, schedule: str) -> dict[str, Any]:
         name: targets.best_so_far(tags[findings.VALIDATION], best="highest")
         for name, tags in curves.items()
     }
-    anytime = {name: {f"{_SO_FAR}/validation": v} for name, v in so_far.items()}
+    anytime = {name: {_SO_FAR: v} for name, v in so_far.items()}
     speed = {name: findings.times_of(each).or_inf for name, each in runs.items()}
     tests = findings.tests_of(found, schedule)
     accuracy = {name: 100 * values for name, values in tests.items()}

@@ -23,7 +23,7 @@ def write(
     """Writes the figures of a study, and a report with all that repeats it."""
     told = {table.name: table for table in tables}
     parts = ["# A comparison of optimizers", _setting(task, found)]
-    parts += ["## What the data say", *_conclusions(found), "## The search"]
+    parts += ["## What the data say", *conclusions(found), "## The search"]
     parts.append(_table(told.pop("search")))
     parts += _drawn(folder.path, illustrations.of_search(everyone, task, found))
     for schedule in found.tier.schedules:
@@ -42,16 +42,18 @@ def _setting(task: Task, found: Study) -> str:
     tier = found.tier
     return (
         f"Every optimizer was tried at the same {tier.points} Sobol points of its "
-        f"space with {tier.tuning_seeds} seeds each, for {tier.epochs} epochs, at the "
-        f"schedule {tier.schedules[0]}. The point with the best mean {task.choose_by} "
-        f"was then reported with {tier.reporting_seeds} other seeds at the schedules "
+        f"space with {_counted(tier.tuning_seeds, 'seed')} each, for "
+        f"{_counted(tier.epochs, 'epoch')}, at the schedule {tier.schedules[0]}. The "
+        f"point with the best mean {task.choose_by} was then reported with "
+        f"{_counted(tier.reporting_seeds, 'other seed')} at the "
+        f"{'schedules' if len(tier.schedules) > 1 else 'schedule'} "
         f"{', '.join(tier.schedules)}. Runs with one seed begin with the same "
         "parameters and see the same batches. Who shares a letter under 'like' cannot "
         "be told apart by a paired sign-flip test at 5 %, Holm-corrected."
     )
 
 
-def _conclusions(found: Study) -> list[str]:
+def conclusions(found: Study) -> list[str]:
     """Says of each schedule who is best, and who cannot be told from that one."""
     told = []
     for schedule in found.tier.schedules:
@@ -61,20 +63,30 @@ def _conclusions(found: Study) -> list[str]:
         best = verdicts.ranked(tests)[0]
         mean, low, high = (100 * x for x in scores.mean_interval(tests[best]))
         line = f"- {schedule}: `{best}` has the best mean on the fresh test set, "
-        line += f"{mean:.1f} % ({low:.1f} to {high:.1f})."
-        told.append(line + _rivals(best, findings.pairs(tests)))
+        line += f"{mean:.1f} % ({low:.1f} to {high:.1f}). "
+        told.append(line + _rivals(best, findings.pairs(tests), len(tests[best])))
     return told or ["Nothing: no run of what was chosen ended well."]
 
 
-def _rivals(best: str, pairs: Sequence[verdicts.Pair]) -> str:
+def _rivals(best: str, pairs: Sequence[verdicts.Pair], seeds: int) -> str:
     mine = [pair for pair in pairs if pair.first == best]
     near = [f"`{pair.second}`" for pair in mine if not pair.separable]
     if not mine:
-        return " Nobody was compared with it: that takes two runs each."
+        return "Nobody was compared with it: that takes two runs each."
+    if 2 * len(pairs) > 0.05 * 2**seeds:
+        return (
+            f"{_counted(seeds, 'seed')} cannot tell anyone from it: not even if all of "
+            f"them agreed would one of {_counted(len(pairs), 'pair')} be separable."
+        )
     if not near:
-        return " It can be told from everyone else."
-    others = "everyone else" if len(near) == len(mine) else ", ".join(near)
-    return f" It cannot be told apart from {others}."
+        return "It can be told from everyone else."
+    if len(near) == len(mine):
+        return "Nobody can be told from it."
+    return f"It cannot be told from {', '.join(near)}; from everyone else it can."
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _drawn(folder: Path, drawn: dict) -> list[str]:

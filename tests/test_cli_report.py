@@ -1,0 +1,72 @@
+# A report concludes as much as its intervals allow, and no more.
+
+import numpy as np
+import pytest
+
+from optax_lab.cli import findings, report
+from optax_lab.studies import ledger, plan, study
+
+
+def reported(accuracies, schedule="constant"):
+    """Makes a study of runs whose accuracies on the test set are known."""
+    records = [
+        ledger.Record(
+            *(f"{name}-{seed}", name, "report", 0, schedule, 100 + seed, {}),
+            *("ok", "", 1.0, {findings.TEST: value}, {}),
+        )
+        for name, values in accuracies.items()
+        for seed, value in enumerate(values)
+    ]
+    seeds = len(next(iter(accuracies.values())))
+    tier = plan.Tier(1, 1, seeds, 1, (schedule,))
+    return study.Study(tier, records, dict.fromkeys(accuracies, 0))
+
+
+def near(mean, seeds=20, seed=0):
+    return mean + 0.01 * np.random.default_rng(seed).normal(size=seeds)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "said"),
+    [
+        (
+            {"a": near(0.7), "b": near(0.6, seed=1)},
+            "`a` has the best mean on the fresh test set, 69.8 % (69.4 to 70.2)",
+        ),
+        (
+            {"a": near(0.7), "b": near(0.6, seed=1)},
+            "It can be told from everyone else.",
+        ),
+        ({"a": near(0.7), "b": near(0.7, seed=1)}, "Nobody can be told from it."),
+        (
+            {"a": near(0.6), "b": near(0.7), "c": near(0.7, seed=2)},
+            "; from everyone else it can.",
+        ),
+        (
+            {"a": near(0.7, 5), "b": near(0.6, 5)},
+            "5 seeds cannot tell anyone from it: not even if all of them agreed would "
+            "one of 1 pair be separable.",
+        ),
+        ({"a": near(0.7, 1), "b": near(0.6, 1)}, "that takes two runs each."),
+        ({"a": near(0.7)}, "Nobody was compared with it"),
+    ],
+)
+def test_what_is_concluded_follows_from_the_test(accuracies, said):
+    (line,) = report.conclusions(reported(accuracies))
+    assert said in line
+
+
+def test_six_seeds_of_two_optimizers_can_be_told_apart_and_five_cannot():
+    apart = lambda n: reported({"a": near(0.9, n), "b": near(0.1, n)})
+    (pair,) = findings.pairs(findings.tests_of(apart(6), "constant"))
+    assert pair.separable
+    assert "It can be told" in report.conclusions(apart(6))[0]
+    (pair,) = findings.pairs(findings.tests_of(apart(5), "constant"))
+    assert not pair.separable
+
+
+def test_without_a_run_that_ended_well_nothing_is_concluded():
+    empty = study.Study(plan.Tier(1, 1, 1, 1), [], {})
+    assert report.conclusions(empty) == [
+        "Nothing: no run of what was chosen ended well."
+    ]
