@@ -112,10 +112,30 @@ def descents() -> list[Row]:
     return rows
 
 
+def tunnel() -> list[Row]:
+    """Lists what recipes reach, and what a study costs."""
+    recipes, study = _read("recipes"), _read("study_cost")
+    n = len(recipes["seeds"])
+    rows = []
+    for name, recipe in recipes["recipes"].items():
+        mean, (low, high) = recipe["test"]["mean"], recipe["test"]["interval"]
+        found = f"{mean:.1f} % ({low:.1f} to {high:.1f})"
+        what = f"{name}, {recipe['epochs']} epochs, 50,000 fresh examples, {n} seeds"
+        rows.append((what, f"≥ {recipe['goal']:g} %", found))
+    growth, share = study["growth"]["ratios"], study["rate"]["share"]
+    for size in list(growth)[1:]:
+        what = f"CPU time of a training among {size}, over that among 8"
+        rows.append((what, "0.9 to 1.1×", _spread(growth[size], 2)))
+    low, middle, high = (100 * share[k] for k in ("low", "median", "high"))
+    what = "rate of a study with its ledger, in one float32 3000² product's"
+    told = f"{middle:.0f} % (quartiles {low:.0f} to {high:.0f})"
+    return [*rows, (what, "≥ 80 %", told)]
+
+
 def table() -> str:
     """Returns the whole table in Markdown."""
     rows = [("measured", "goal", "result"), ("---", "---", "---")]
-    rows += accuracy() + speed() + ratios() + steps() + descents()
+    rows += accuracy() + speed() + ratios() + steps() + descents() + tunnel()
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -1,11 +1,12 @@
 import json
+import shlex
 
 import jax
 import pytest
 
 from optax_lab import cli, comparison
 from optax_lab.cli import choices, contenders, tunnel
-from optax_lab.studies import ledger, plan
+from optax_lab.studies import ledger, plan, study
 
 SMALL = ("--epochs", "1", "--validation-size", "100")
 
@@ -74,6 +75,39 @@ def test_a_study_is_searched_reported_checked_and_gone_on_with(lab, tmp_path):
     assert code == 2
     assert "is another study: epochs was 1, is 2" in err
     assert err.count("\n") == 1
+
+
+def test_every_schedule_has_its_part_of_the_report(lab, tmp_path):
+    schedules = ("constant", "cosine", "warmup_cosine")
+    words = ("sgd", "adam", "--out", "here", "--schedule", *schedules, *SMALL)
+    code, *_ = lab(*words)
+    assert code == 0
+    text = (tmp_path / "here" / "report.md").read_text()
+    parts = dict(part.split("\n", 1) for part in text.split("\n## ")[1:])
+    for schedule in schedules:
+        part = parts[f"Reported: {schedule.replace('_', ' ')}"]
+        assert part.count("\n\n| optimizer |") == 2  # results and anytime
+        assert part.count("\n\n| first |") == 1
+        assert f"](curves_{schedule}.png)" in part
+        assert (tmp_path / "here" / f"profile_{schedule}.png").exists()
+        assert f"Reported, {schedule}: " in part
+
+
+def test_a_study_that_is_stopped_says_how_to_go_on(lab, monkeypatch):
+    def stopped(*args, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "conduct", stopped)
+    code, found, err = lab("sgd", *SMALL)
+    assert code == 130
+    assert found["status"] == "interrupted"
+    (command,) = found["next"]
+    assert f"--out {found['folder']} --resume" in command
+    assert command.count("--out") == 1
+    assert f"next: {command}" in err
+    code, again, _ = lab(*shlex.split(command)[2:])
+    assert code == 130
+    assert again["folder"] == found["folder"]
 
 
 def test_a_dry_run_says_what_a_study_would_cost_and_writes_nothing(lab, tmp_path):

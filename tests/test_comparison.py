@@ -1,5 +1,7 @@
 # Optimizers are compared in one call, and what is known of them is checked.
 
+import functools
+
 import jax
 import numpy as np
 import optax
@@ -7,6 +9,7 @@ import pytest
 
 import optax_lab
 from optax_lab import comparison
+from optax_lab.cli import choices, contenders
 from optax_lab.comparison import inclusions, tasks
 from optax_lab.runs import training
 from optax_lab.studies import ledger, plan, study, verdicts
@@ -85,8 +88,13 @@ def test_another_problem_or_other_data_are_another_study(tmp_path):
     assert usual == facts(PROBLEM, TUNING, REPORTING)
     wider = lambda params, inputs: 2 * inputs @ params["w"]
     noisy = lambda key, inputs: inputs + jax.random.normal(key, inputs.shape)
+    held = lambda params, inputs: inputs @ jax.lax.stop_gradient(params["w"])
+    frozen = NETWORK._replace(apply=held)  # forward it is the same
     others = [
         (training.Problem(NETWORK._replace(apply=wider), batch_size=10), TUNING),
+        (training.Problem(frozen, batch_size=10), TUNING),
+        (PROBLEM, TUNING._replace(every_epoch={}, at_end=TUNING.every_epoch)),
+        (PROBLEM, TUNING._replace(at_end={"more": data(30, seed=1)})),
         (training.Problem(NETWORK, batch_size=10, augment=noisy), TUNING),
         (training.Problem(NETWORK, batch_size=5), TUNING),
         (training.Problem(NETWORK, batch_size=10, shuffle=False), TUNING),
@@ -97,7 +105,74 @@ def test_another_problem_or_other_data_are_another_study(tmp_path):
     path = tmp_path / "study.db"
     compared({"mine": optax.sgd}, path=path)
     with pytest.raises(ValueError, match="is another study: batch_size was 10, is 5"):
-        compared({"mine": optax.sgd}, others[2][0], TUNING, path=path)
+        compared({"mine": optax.sgd}, others[5][0], TUNING, path=path)
+
+
+def made_with(momentum):
+    return lambda learning_rate: optax.sgd(learning_rate, momentum)
+
+
+class Made:
+    def __init__(self, momentum):
+        self.momentum = momentum
+
+    def __call__(self, learning_rate):
+        return optax.sgd(learning_rate, self.momentum)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda m: functools.partial(optax.sgd, momentum=m), made_with, Made],
+    ids=["partial", "closure", "object"],
+)
+def test_an_optimizer_that_holds_another_number_is_another_one(make, tmp_path):
+    path, new = tmp_path / "study.db", []
+    first = compared({"mine": make(0.0)}, path=path, on_run=new.append)
+    again = compared({"mine": make(0.0)}, path=path, on_run=new.append)
+    assert len(new) == len(first.records) == len(again.records)
+    other = compared({"mine": make(0.99)}, path=path, on_run=new.append)
+    assert len(new) == 2 * len(first.records)
+    ends = [found.ends("loss/test")["mine"] for found in (first, again, other)]
+    np.testing.assert_array_equal(ends[0], ends[1])
+    assert not np.array_equal(ends[0], ends[2])
+
+
+def test_where_a_run_is_judged_decides_too(tmp_path):
+    path = tmp_path / "study.db"
+    compared({"mine": optax.sgd}, path=path)
+    nowhere = lambda state, params: jax.tree.map(np.zeros_like, params)
+    with pytest.raises(ValueError, match="is another study: evaluate_at was"):
+        compared({"mine": optax.sgd}, path=path, evaluate_at=nowhere)
+
+
+def test_where_a_run_failed_its_seed_is_left_out_for_all():
+    found = compared()
+    lost = found.of("mine", "report")[2]
+    failed = [
+        r._replace(status="failed") if r.key == lost.key else r for r in found.records
+    ]
+    found = found._replace(records=failed)
+    seeds = {n: [r.seed for r in each] for n, each in found.reported().items()}
+    assert seeds["mine"] == seeds["adam"]
+    assert lost.seed not in seeds["adam"]
+    assert len(seeds["adam"]) == 5
+
+
+def test_what_a_study_does_not_have_is_refused_by_name():
+    found = compared({"mine": optax.sgd})
+    with pytest.raises(ValueError, match="schedule is 'cosin': the study has constant"):
+        found.reported("cosin")
+    with pytest.raises(ValueError, match="tag is 'accuracy/tets': there are accuracy"):
+        found.ends("accuracy/tets")
+    with pytest.raises(ValueError, match="nothing was chosen for 'b', but for mine"):
+        found.hypers("b")
+    narrow = training.Data(data(features=5), {"validation": data(30, features=5)})
+    with pytest.raises(ValueError, match="the data do not fit the problem: "):
+        compared({"mine": optax.sgd}, PROBLEM, narrow)
+    with pytest.raises(ValueError, match="a takes no learning_rate, which is searched"):
+        compared({"a": lambda lr: optax.sgd(lr)})
+    with pytest.raises(ValueError, match="optimizers are empty"):
+        compared({})
 
 
 @pytest.mark.parametrize(
@@ -128,8 +203,8 @@ def test_without_a_problem_it_is_mnist_1d():
 
 @pytest.mark.parametrize("one", inclusions.INCLUSIONS, ids=lambda one: one.general)
 def test_what_is_included_takes_the_same_steps(one):
-    name = one.general.partition("(")[0]
-    made = comparison.contender(one.general, optax_lab.OPTIMIZERS[name].make)
+    (made,) = contenders.contenders(choices.all_optimizers([one.general]), [])
+    assert made.name == one.general
     (found,) = [c for c in inclusions.check([made]) if c.inclusion == one]
     assert found.holds, found.apart
     assert found.apart < inclusions.ROUNDING / 3  # and not by a hair
@@ -142,3 +217,4 @@ def test_an_inclusion_that_does_not_hold_is_seen():
     other = lambda learning_rate: optax.sgd(learning_rate)
     (found,) = inclusions.check([comparison.contender("adam", other)])
     assert found.apart == np.inf
+    assert "unexpected keyword argument" in found.error

@@ -232,6 +232,28 @@ def test_a_broken_line_is_named_with_its_case(line, make, case):
     assert "\n" not in result.case
 
 
+def test_extreme_gradients_meet_the_weight_decay_too():
+    def coupled(learning_rate, weight_decay=0.5):
+        return optax.chain(
+            optax.add_decayed_weights(weight_decay), optax.sgd(learning_rate)
+        )
+
+    with jax.numpy_dtype_promotion("standard"):
+        result = contract.judge(LINES["extremes_stay_finite"], coupled)
+    assert result.verdict == "failed"
+
+
+def test_a_function_that_cannot_be_hashed_is_checked_like_another():
+    class Unhashable:
+        __hash__ = None
+
+        def __call__(self, learning_rate):
+            return optax_lab.sgd(learning_rate)
+
+    line = LINES["zero_moves_nothing"]
+    assert contract.judge(line, Unhashable()).verdict == "kept"
+
+
 def test_every_line_is_broken_by_someone():
     assert {line for line, _, _ in BROKEN} == set(LINES)
 

@@ -3,7 +3,7 @@
 import platform
 import re
 
-from optax_lab.studies import machine
+from optax_lab.studies import ledger, machine
 
 
 def test_the_instructions_of_this_processor_are_those_that_arithmetic_needs():
@@ -23,6 +23,13 @@ def test_flags_that_no_arithmetic_needs_do_not_make_another_study(monkeypatch):
     assert machine.processor() != before[1]  # a compiled program may use them
     monkeypatch.setattr(machine, "_flags", lambda: ["fma", "avx2", "avx512f"])
     assert machine.instructions() != before[0]
+
+
+def test_of_two_long_lists_only_what_differs_is_told():
+    old = {"instructions": "x86_64 avx avx2 fma sse sse2"}
+    new = {"instructions": "x86_64 avx avx512f fma sse sse2"}
+    told = ledger._difference(old, new)
+    assert told == "instructions had avx2 and has avx512f instead"
 
 
 def test_a_system_that_does_not_tell_its_flags_still_names_its_processor(monkeypatch):

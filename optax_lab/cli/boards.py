@@ -57,17 +57,27 @@ def _write_run(folder: Path, which: str, run: Record) -> None:
 
 
 def _write_means(folder: Path, schedule: str, runs: Sequence[Record]) -> None:
-    """Writes the mean of every curve and its 95 % interval, epoch by epoch."""
+    """Writes the mean of every curve and its 95 % interval, epoch by epoch.
+
+    A run that diverged counts while it is finite.
+    """
     columns = {f"reported/{tag}": v for tag, v in findings.curves_of(runs).items()}
     history: dict[str, np.ndarray] = {}
     for tag, values in columns.items():
-        intervals = [scores.mean_interval(column) for column in values.T]
+        intervals = [_interval(column) for column in values.T]
         means, lows, highs = np.array(intervals).T
         history |= {tag: means, f"{tag}/low": lows, f"{tag}/high": highs}
     place = folder / events.folder_name(f"{runs[0].optimizer}_{schedule}")
     told = _told(runs[0], "reported") | {"seeds": len(runs)}
     with events.open_run(place, told, (), margins=list(columns)) as writer:
         writer.write(history)
+
+
+def _interval(values: np.ndarray) -> scores.Interval:
+    """Returns the mean of the runs that are finite, and its interval."""
+    finite = values[np.isfinite(values)]
+    nothing = scores.Interval(np.nan, np.nan, np.nan)
+    return scores.mean_interval(finite) if len(finite) else nothing
 
 
 def _told(run: Record, which: str) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def write(
     parts.append(_table(told.pop("search")))
     parts += _drawn(folder.path, illustrations.of_search(everyone, task, found))
     for schedule in found.tier.schedules:
-        of_it = [told.pop(name) for name in list(told) if name.endswith(f"_{schedule}")]
+        names = [f"{kind}_{schedule}" for kind in ("results", "pairs", "anytime")]
+        of_it = [told.pop(name) for name in names if name in told]
         if of_it:
             parts.append(f"## Reported: {schedule.replace('_', ' ')}")
             parts += map(_table, of_it)

@@ -36,10 +36,12 @@ def _against_itself(found: Study) -> Iterator[tuple[str, str]]:
 
 
 def _inclusions(everyone: Sequence[Contender]) -> Iterator[tuple[str, str]]:
-    for (general, at, special, _), apart in inclusions.check(everyone):
+    for one in inclusions.check(everyone):
+        general, at, special, _ = one.inclusion
         given = ", ".join(f"{name}={value:g}" for name, value in at.items())
-        verdict = "holds" if apart <= inclusions.ROUNDING else "DOES NOT HOLD"
-        yield f"{general} at {given} is {special}", f"{verdict}, {apart:.1e} apart"
+        verdict = "holds" if one.holds else "DOES NOT HOLD"
+        told = one.error or f"{one.apart:.1e} apart"
+        yield f"{general} at {given} is {special}", f"{verdict}, {told}"
 
 
 def _twins(found: Study) -> str:

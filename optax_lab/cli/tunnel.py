@@ -3,6 +3,7 @@
 import dataclasses
 import shlex
 import time
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -59,8 +60,7 @@ def run(settings: Compare, argv: list[str]) -> int:
     if settings.dry_run:
         return output.report(settings, [_cost(everyone, task, tier)])
     if settings.resume and settings.out is not None:
-        with ledger.reading(settings.out / output.STUDY) as book:
-            ledger.check(book, study.facts_of(task, tier))
+        _check_resumed(settings.out / output.STUDY, _facts(task, tier))
     tables: list[output.Table] = []
     with output.opened(settings, argv, data=task.facts["data"]) as folder:
         found = _conduct(everyone, task, tier, folder)
@@ -71,6 +71,17 @@ def run(settings: Compare, argv: list[str]) -> int:
         if not found.chosen:
             folder.note("failed")
     return output.report(settings, tables, folder, [_next(folder, argv)])
+
+
+def _facts(task: study.Task, tier: Tier) -> dict[str, Any]:
+    return study.facts_of(task, tier, transforms.evaluation_params)
+
+
+def _check_resumed(path: Path, facts: dict[str, Any]) -> None:
+    """Refuses the file of another study; one that was stopped early has none yet."""
+    if path.exists():
+        with ledger.reading(path) as book:
+            ledger.check(book, facts)
 
 
 def _next(folder: output.Folder, argv: list[str]) -> str:

@@ -39,7 +39,8 @@ def compare(
     All are tried at the same Sobol points of their spaces, and trained from the same
     parameters on the same batches. An optimizer that fails is recorded with its error,
     and the others go on. Two optimizers are compared by what `Study.ends` returns of
-    them, as in `studies.verdicts.compare_all(study.ends("accuracy/test"))`.
+    them, as in `studies.verdicts.compare_all(study.ends("accuracy/test", lost=0.1))`:
+    with less than 6 reporting seeds, of which "smoke" has 3, no two can be told apart.
 
     Args:
       optimizers: what makes each of them from its hyperparameters, by name; they are
@@ -70,6 +71,8 @@ def compare(
         task = tasks.mnist1d()
     else:
         task = tasks.own(problem, tuning, reporting, choose_by)
+    if not optimizers:
+        raise ValueError("optimizers are empty: name at least one")
     space = dict(space or {})
     if unknown := set(space) - set(optimizers):
         known = ", ".join(optimizers)
@@ -94,15 +97,33 @@ def contender(
       name: what it is called in the study.
       make: makes it from its hyperparameters.
       space: what is searched; what OPTIMIZERS declares, or learning rates, if None.
+
+    Raises:
+      ValueError: if it does not take what is searched.
     """
     own = (entry for entry in table.OPTIMIZERS.values() if entry.make is make)
     entry = next(own, None)
     if space is None:
         space = entry.space if entry else {spaces.RATE: RATES}
+    _check_taken(name, make, space)
     usual = defaults(make, space)
     if entry:
         usual[spaces.RATE] = entry.learning_rate
     return Contender(name, make, space, {spaces.RATE: USUAL} | usual)
+
+
+def _check_taken(name: str, make: Callable[..., Any], space: spaces.Space) -> None:
+    """Refuses hyperparameters that a function does not take by name."""
+    try:
+        parameters = inspect.signature(make).parameters
+    except ValueError:  # of what is written in C
+        return
+    kinds = {parameter.kind for parameter in parameters.values()}
+    missing = [] if inspect.Parameter.VAR_KEYWORD in kinds else [*space]
+    for each in missing:
+        if each not in parameters:
+            takes = ", ".join(parameters) or "nothing"
+            raise ValueError(f"{name} takes no {each}, which is searched: {takes}")
 
 
 def defaults(make: Callable[..., Any], names: Iterable[str]) -> dict[str, float]:

@@ -37,11 +37,13 @@ class Checked(NamedTuple):
     Attributes:
       inclusion: what was checked.
       apart: the largest distance of two parameters after 30 steps, over the way of the
-        special one; inf if one of them could not be run.
+        special one; inf if the general one could not be run.
+      error: why not, in a line; "" otherwise.
     """
 
     inclusion: Inclusion
     apart: float
+    error: str = ""
 
     @property
     def holds(self) -> bool:
@@ -89,8 +91,9 @@ def _checked(inclusion: Inclusion, make: Callable[..., Any]) -> Checked:
     wanted = _way(special(learning_rate=RATE, **inclusion.given))
     try:
         found = _way(make(learning_rate=RATE, **inclusion.at))
-    except Exception:  # whatever an optimizer that was changed raises
-        return Checked(inclusion, np.inf)
+    except Exception as error:  # whatever an optimizer that was changed raises
+        told = " ".join(str(error).split())[:200]
+        return Checked(inclusion, np.inf, f"{type(error).__name__}: {told}")
     apart = np.abs(found - wanted).max() / np.abs(wanted).max()
     return Checked(inclusion, float(apart) if np.isfinite(apart) else np.inf)
 

@@ -99,10 +99,7 @@ def own(
         raise ValueError(f"choose_by is {choose_by!r}: it must be one of {known}")
     told = {
         "problem": _code(problem, tuning),
-        "data": {
-            "tuning": ledger.digest(*jax.tree.leaves(tuning)),
-            "reporting": ledger.digest(*jax.tree.leaves(reporting)),
-        },
+        "data": _digests("tuning", tuning) | _digests("reporting", reporting),
         "batch_size": problem.batch_size,
         "shuffle": problem.shuffle,
     }
@@ -110,22 +107,41 @@ def own(
     return Task(problem, tuning, reporting, choose_by, highest, told)
 
 
+def _digests(what: str, data: training.Data) -> dict[str, str]:
+    """Returns the hash of every split, with its name and when it is measured."""
+    splits = {f"{what}/train": data.train}
+    for when in ("every_epoch", "at_end"):
+        for name, split in getattr(data, when).items():
+            splits[f"{what}/{when}/{name}"] = split
+    return {name: ledger.digest(*split) for name, split in splits.items()}
+
+
 def _code(problem: training.Problem, data: training.Data) -> str:
-    """Returns the hash of the programs that a problem's functions are."""
+    """Returns the hash of the programs that a problem's functions are.
+
+    Raises:
+      ValueError: in one line, if the data do not fit them.
+    """
     inputs, labels = (x[: problem.batch_size] for x in data.train)
     functions = training.loss_and_metrics(problem)
     key = jax.random.key(0)
 
     def measured(params: Any, inputs: Any, labels: Any) -> Any:
         outputs = problem.network.apply(params, inputs)
-        return {name: f(outputs, labels) for name, f in functions.items()}
+        means = {name: f(outputs, labels).mean() for name, f in functions.items()}
+        return means["loss"], means
 
-    params = jax.eval_shape(problem.network.init, key)
-    lowered = [
-        jax.jit(problem.network.init).lower(key),
-        jax.jit(measured).lower(params, inputs, labels),
-    ]
-    if problem.augment is not None:
-        lowered.append(jax.jit(problem.augment).lower(key, inputs))
+    slopes = jax.value_and_grad(measured, has_aux=True)
+    try:
+        params = jax.eval_shape(problem.network.init, key)
+        lowered = [
+            jax.jit(problem.network.init).lower(key),
+            jax.jit(slopes).lower(params, inputs, labels),
+        ]
+        if problem.augment is not None:
+            lowered.append(jax.jit(problem.augment).lower(key, inputs))
+    except Exception as error:  # whatever functions of one's own raise
+        told = " ".join(str(error).split())[:200]
+        raise ValueError(f"the data do not fit the problem: {told}") from error
     text = "\n".join(each.as_text() for each in lowered)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

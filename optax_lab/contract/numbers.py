@@ -12,7 +12,7 @@ def zero_moves_nothing(make: Make) -> None:
     """Checks zero gradients from a fresh state, without weight decay."""
     for dtype in subject.DTYPES:
         with subject.dtype_case(dtype, what=dtype):
-            optimizer, step = subject.stepper(make, dtype)
+            optimizer, step = subject.stepper(make, dtype, decayed=False)
             params, zeros = subject.tree(dtype), subject.tree(dtype, 0.0)
             state = optimizer.init(params)
             for number in range(2):
@@ -22,10 +22,7 @@ def zero_moves_nothing(make: Make) -> None:
 
 
 def extremes_stay_finite(make: Make) -> None:
-    """Checks the update after the largest, the smallest and zero gradients.
-
-    It is without weight decay, which has no part in that.
-    """
+    """Checks the update after the largest, the smallest and zero gradients."""
     for dtype in subject.DTYPES:
         with subject.dtype_case(dtype, what=dtype):
             _stays_finite(make, dtype)
@@ -76,7 +73,7 @@ def none_moves_nothing(make: Make) -> None:
 
 def _stays_finite(make: Make, dtype: str) -> None:
     grads = _extremes(dtype)
-    optimizer, step = subject.stepper(make, dtype)
+    optimizer, step = subject.stepper(make, dtype, decayed=True)
     params = jax.tree.map(jnp.ones_like, grads[0])
     state = optimizer.init(params)
     for number, now in enumerate(grads):

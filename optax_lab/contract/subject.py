@@ -6,7 +6,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator
 from types import UnionType
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 import jax
 import jax.numpy as jnp
@@ -128,16 +128,33 @@ def compiled(f: Callable) -> Callable:
     return jax.jit(f, compiler_options={"xla_backend_optimization_level": 0})
 
 
-@functools.lru_cache(maxsize=len(DTYPES))
-def stepper(make: Make, dtype: str) -> tuple[Any, Callable]:
-    """Makes an optimizer and a compiled step of it, without weight decay.
+def stepper(make: Make, dtype: str, *, decayed: bool) -> tuple[Any, Callable]:
+    """Makes an optimizer and a compiled step of it, with its weight decay or without.
 
     A step is from (gradients, state, parameters) to (updates, state, parameters). It is
     kept for the other lines of the contract that take steps in this dtype.
     """
+    return _stepper(_Same(make), dtype, decayed and bool(without_decay(make)))
+
+
+class _Same(NamedTuple):
+    """Holds a function that is equal to itself only, if it can be hashed or not."""
+
+    make: Make
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.make is other.make
+
+    def __hash__(self) -> int:
+        return id(self.make)
+
+
+@functools.lru_cache(maxsize=2 * len(DTYPES))
+def _stepper(same: _Same, dtype: str, decayed: bool) -> tuple[Any, Callable]:
+    make = same.make
     # At a rate of 1 two of the largest gradients carry any parameters out of range.
     given = {name: RATE} if (name := rate(make)) else {}
-    optimizer = build(make, **(given | without_decay(make)))
+    optimizer = build(make, **(given if decayed else given | without_decay(make)))
 
     def step(grads, state, params):
         updates, state = update(optimizer, grads, state, params)

@@ -34,6 +34,7 @@ CREATE TABLE curves (
   key TEXT NOT NULL, tag TEXT NOT NULL, epochs BLOB NOT NULL, PRIMARY KEY (key, tag)
 ) WITHOUT ROWID;
 """
+_MANY = 5  # words of a fact, of which only those that differ are told
 _FLOATS = np.dtype("<f4")  # of a curve, one after the other
 
 
@@ -244,11 +245,20 @@ def _locked(path: Path) -> Iterator[None]:
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """Says how facts differ, or nothing."""
     told = [
-        f"{name} was {old.get(name)!r}, is {new.get(name)!r}"
+        f"{name} {_changed(old.get(name), new.get(name))}"
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
     ]
     return ", ".join(told)
+
+
+def _changed(old: Any, new: Any) -> str:
+    """Says how a fact differs: of two lists of words, in which of them."""
+    words = [set(x.split()) if isinstance(x, str) else set() for x in (old, new)]
+    if min(map(len, words)) < _MANY:
+        return f"was {old!r}, is {new!r}"
+    lost, won = (" ".join(sorted(a - b)) for a, b in (words, words[::-1]))
+    return f"had {lost or 'nothing'} and has {won or 'nothing'} instead"
 
 
 def _packed(values: Any) -> bytes:

@@ -10,7 +10,9 @@ from pathlib import Path
 import jax
 
 # Of x86 and of Arm.
-_ARITHMETIC = re.compile(r"(amx|avx|sse|asimd|neon|sve).*|fma\d?|f16c|sme\d?")
+_ARITHMETIC = re.compile(
+    r"(amx|avx|sse|asimd|neon|sve|sme\d).*|fma\d?|f16c|sme|fphp|bf16|i8mm|fcma"
+)
 _PACKAGES = ("optax_lab", "jax", "jaxlib", "optax", "flax", "numpy")
 
 
@@ -26,7 +28,7 @@ def facts() -> dict[str, str]:
 
 
 def instructions() -> str:
-    """Lists the instructions that arithmetic is compiled to: they decide its bits."""
+    """Lists the instructions that arithmetic may be compiled to."""
     known = [flag for flag in _flags() if _ARITHMETIC.fullmatch(flag)]
     return " ".join([platform.machine(), *sorted(known)])
 

@@ -1,10 +1,11 @@
 # Who is tried at which points with which seeds: everything before the first training.
 
+import contextlib
 import functools
 import hashlib
 import inspect
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -131,17 +132,53 @@ def report(
 
 
 def source(make: Callable[..., Any]) -> str:
-    """Returns the hash of a function's text, "" where there is none to read.
+    """Returns the hash of what a function is: its text and the values it holds.
 
-    An optimizer of one's own that was changed is another optimizer.
+    An optimizer of one's own that was changed is another optimizer, and so is one that
+    was made with other numbers: by `functools.partial`, inside another function, or as
+    an object that is called.
     """
-    while isinstance(make, functools.partial):
-        make = make.func
+    return hashlib.sha256("\n".join(_texts(make, ())).encode()).hexdigest()[:16]
+
+
+def _texts(value: Any, above: tuple[int, ...]) -> Iterator[str]:
+    """Yields what tells a value from others, without addresses."""
+    if id(value) in above:  # a function that calls itself
+        return
+    above = (*above, id(value))
+    if isinstance(value, functools.partial):
+        yield from _texts([value.func, value.args, value.keywords], above)
+    elif hasattr(value, "__array__"):
+        yield ledger.digest(value)
+    elif isinstance(value, Mapping | list | tuple):
+        parts = itertools.chain(*value.items()) if isinstance(value, Mapping) else value
+        for part in parts:
+            yield from _texts(part, above)
+    elif inspect.ismodule(value):
+        yield value.__name__
+    elif callable(value):
+        yield from _texts_of_code(value, above)
+    else:
+        yield type(value).__qualname__ if "0x" in repr(value) else repr(value)
+
+
+def _texts_of_code(value: Callable[..., Any], above: tuple[int, ...]) -> Iterator[str]:
+    value = inspect.unwrap(value)
+    function = inspect.isroutine(value) or inspect.isclass(value)
     try:
-        text = inspect.getsource(make)
-    except (OSError, TypeError):
-        return ""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        yield inspect.getsource(value if function else type(value))
+    except (OSError, TypeError):  # typed at a prompt, or written in C
+        code = getattr(value, "__code__", None)
+        name = getattr(value, "__qualname__", type(value).__qualname__)
+        yield f"{name} {code and (code.co_code, code.co_names)}"
+        constants = [c for c in code.co_consts if not inspect.iscode(c)] if code else []
+        yield from _texts(constants, above)
+    held = getattr(value, "__closure__", None) or ()
+    for cell in held:
+        with contextlib.suppress(ValueError):  # nothing is in it yet
+            yield from _texts(cell.cell_contents, above)
+    if not function:
+        yield from _texts(vars(value) if hasattr(value, "__dict__") else {}, above)
 
 
 def _planned(

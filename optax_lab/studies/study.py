@@ -65,7 +65,14 @@ class Study(NamedTuple):
         return sorted(found, key=lambda record: (record.point, record.seed))
 
     def hypers(self, optimizer: str) -> dict[str, float]:
-        """Returns the hyperparameters that were chosen for an optimizer."""
+        """Returns the hyperparameters that were chosen for an optimizer.
+
+        Raises:
+          ValueError: if nothing was chosen for it.
+        """
+        if optimizer not in self.chosen:
+            known = ", ".join(self.chosen) or "nobody"
+            raise ValueError(f"nothing was chosen for {optimizer!r}, but for {known}")
         point = self.chosen[optimizer]
         return next(r.hypers for r in self.of(optimizer, "tune") if r.point == point)
 
@@ -73,17 +80,27 @@ class Study(NamedTuple):
         """Returns the runs that report what was chosen, by optimizer, in order.
 
         Runs of two optimizers are paired: with one seed they began with the same
-        parameters and saw the same batches. What failed is left out.
+        parameters and saw the same batches. Where one failed, its seed is left out for
+        all; an optimizer of which all failed is left out itself.
 
         Args:
           schedule: of the learning rate; the tier's first one if None.
+
+        Raises:
+          ValueError: if the tier has no such schedule.
         """
         schedule = schedule or self.tier.schedules[0]
+        if schedule not in self.tier.schedules:
+            known = ", ".join(self.tier.schedules)
+            raise ValueError(f"schedule is {schedule!r}: the study has {known}")
         every = {name: self.of(name, "report", schedule) for name in self.chosen}
         kept = {
             n: [r for r in each if r.status != "failed"] for n, each in every.items()
         }
-        return {name: each for name, each in kept.items() if each}
+        kept = {name: each for name, each in kept.items() if each}
+        seeds = [{run.seed for run in each} for each in kept.values()]
+        shared = set.intersection(*seeds) if seeds else set()
+        return {n: [r for r in each if r.seed in shared] for n, each in kept.items()}
 
     def ends(
         self, tag: str, schedule: str | None = None, *, lost: float = np.nan
@@ -94,9 +111,16 @@ class Study(NamedTuple):
           tag: what was measured, such as "accuracy/test".
           schedule: of the learning rate; the tier's first one if None.
           lost: what a run is worth that diverged.
+
+        Raises:
+          ValueError: if the tier has no such schedule, or nothing has such a tag.
         """
         value = lambda run: last(run, tag) if run.status == "ok" else lost
         runs = self.reported(schedule)
+        every = [run for each in runs.values() for run in each]
+        tags = {tag for run in every for tag in (*run.finals, *run.curves)}
+        if tags and tag not in tags:
+            raise ValueError(f"tag is {tag!r}: there are {', '.join(sorted(tags))}")
         return {name: np.array([value(r) for r in each]) for name, each in runs.items()}
 
 
@@ -133,7 +157,7 @@ def conduct(
     plan.check(tier, contenders)
     for data in (task.tuning, task.reporting):
         training.check(task.problem, data, tier.epochs)
-    facts = facts_of(task, tier)
+    facts = facts_of(task, tier, evaluate_at)
     searched = {c.name: plan.search(c, tier, facts) for c in contenders}
     told = _told(contenders, tier, facts)
     with _file(path) as place, ledger.opened(place, told) as book:
@@ -154,12 +178,15 @@ def conduct(
         return Study(tier, _of(book, searched, reported), points)
 
 
-def facts_of(task: Task, tier: Tier) -> dict[str, Any]:
+def facts_of(
+    task: Task, tier: Tier, evaluate_at: Callable = training.at_params
+) -> dict[str, Any]:
     """Lists what decides every result of a study.
 
     On a GPU a run's bits depend on how many are trained at once; on a CPU they do not.
     """
     facts = {**task.facts, **machine.facts(), "epochs": tier.epochs}
+    facts["evaluate_at"] = plan.source(evaluate_at)
     if jax.default_backend() != "cpu":
         facts["chunk_width"] = execute.GPU_WIDTH
     return facts
