@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optax_lab.cli import findings, report
-from optax_lab.studies import ledger, plan, study
+from optax_lab.studies import ledger, plan, results
 
 
 def reported(accuracies, schedule="constant"):
@@ -19,7 +19,7 @@ def reported(accuracies, schedule="constant"):
     ]
     seeds = len(next(iter(accuracies.values())))
     tier = plan.Tier(1, 1, seeds, 1, (schedule,))
-    return study.Study(tier, records, dict.fromkeys(accuracies, 0))
+    return results.Study(tier, records, dict.fromkeys(accuracies, 0))
 
 
 def near(mean, seeds=20, seed=0):
@@ -66,7 +66,7 @@ def test_six_seeds_of_two_optimizers_can_be_told_apart_and_five_cannot():
 
 
 def test_without_a_run_that_ended_well_nothing_is_concluded():
-    empty = study.Study(plan.Tier(1, 1, 1, 1), [], {})
+    empty = results.Study(plan.Tier(1, 1, 1, 1), [], {})
     assert report.conclusions(empty) == [
         "Nothing: no run of what was chosen ended well."
     ]

@@ -12,7 +12,7 @@ from optax_lab import comparison
 from optax_lab.cli import choices, contenders
 from optax_lab.comparison import inclusions, tasks
 from optax_lab.runs import training
-from optax_lab.studies import ledger, plan, study, verdicts
+from optax_lab.studies import ledger, plan, results, verdicts
 from tests.test_study import NETWORK, PROBLEM
 from tests.tiny import data
 
@@ -36,7 +36,7 @@ def compared(optimizers=TWO, *args, **settings):
 def test_ones_own_optimizer_is_compared_on_ones_own_problem():
     planned, seen = [], []
     found = compared(on_plan=planned.append, on_run=seen.append)
-    assert isinstance(found, study.Study)
+    assert isinstance(found, results.Study)
     assert set(found.chosen) == {"adam", "mine"}
     assert planned == [2 * (4 + 1), 2 * 6]
     assert len(seen) == sum(planned)

@@ -11,7 +11,8 @@ from optax_lab.cli import findings
 from optax_lab.studies import scores
 from optax_lab.studies.ledger import Record
 from optax_lab.studies.plan import Contender
-from optax_lab.studies.study import Study, Task
+from optax_lab.studies.results import Study
+from optax_lab.studies.study import Task
 from optax_lab.views import events
 
 

@@ -9,14 +9,15 @@ import numpy as np
 from optax_lab.cli import cells, output
 from optax_lab.studies import (
     letters,
+    results,
     scores,
-    study,
     targets,
     verdicts,
 )
 from optax_lab.studies.ledger import Record
 from optax_lab.studies.plan import Contender
-from optax_lab.studies.study import Study, Task
+from optax_lab.studies.results import Study
+from optax_lab.studies.study import Task
 
 TEST, FROZEN = "accuracy/test", "accuracy/frozen_test"
 TRAIN_LOSS, TRAIN = "loss/full_train", "accuracy/train"
@@ -133,7 +134,7 @@ def tests_of(found: Study, schedule: str, tag: str = TEST) -> Values:
 def _end(run: Record, tag: str) -> float:
     if run.status != "ok":
         return CHANCE
-    return study.last(run, tag)
+    return results.last(run, tag)
 
 
 def pairs(values: Values) -> list[verdicts.Pair]:
@@ -159,7 +160,7 @@ def values_of_points(runs: Sequence[Record], task: Task) -> dict[int, float]:
     """Returns each point's mean value; nan where a run did not end well."""
     points: dict[int, list[float]] = {}
     for run in runs:
-        value = study.last(run, task.choose_by) if run.status == "ok" else math.nan
+        value = results.last(run, task.choose_by) if run.status == "ok" else math.nan
         points.setdefault(run.point, []).append(value)
     return {point: float(np.mean(values)) for point, values in points.items()}
 

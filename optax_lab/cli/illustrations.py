@@ -8,7 +8,8 @@ import numpy as np
 from optax_lab.cli import findings
 from optax_lab.studies import targets
 from optax_lab.studies.plan import Contender
-from optax_lab.studies.study import Study, Task
+from optax_lab.studies.results import Study
+from optax_lab.studies.study import Task
 from optax_lab.views import figures
 
 _SO_FAR = "best so far/validation accuracy"

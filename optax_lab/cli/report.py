@@ -7,7 +7,8 @@ from pathlib import Path
 from optax_lab.cli import findings, illustrations, manifest, output
 from optax_lab.studies import scores, verdicts
 from optax_lab.studies.plan import Contender
-from optax_lab.studies.study import Study, Task
+from optax_lab.studies.results import Study
+from optax_lab.studies.study import Task
 from optax_lab.views import figures
 
 _LONG = 20  # rows of a table that are folded away

@@ -6,7 +6,8 @@ from optax_lab.cli import cells, findings, output
 from optax_lab.comparison import inclusions
 from optax_lab.studies import selfchecks
 from optax_lab.studies.plan import Contender
-from optax_lab.studies.study import Study, Task
+from optax_lab.studies.results import Study
+from optax_lab.studies.study import Task
 
 _ENOUGH = 12  # runs, of which two halves can be told apart at 5 %
 

@@ -24,7 +24,7 @@ from optax_lab.cli import (
 )
 from optax_lab.cli.settings import Compare, typed
 from optax_lab.comparison import tasks as comparison_tasks
-from optax_lab.studies import execute, ledger, plan, study
+from optax_lab.studies import execute, ledger, plan, results, study
 from optax_lab.studies.plan import Contender, Tier
 
 # The lab's section 3, as far as it is not searched.
@@ -124,7 +124,7 @@ def _task(settings: Compare) -> study.Task:
 
 def _conduct(
     everyone: list[Contender], task: study.Task, tier: Tier, folder: output.Folder
-) -> study.Study:
+) -> results.Study:
     """Runs what is missing, with a bar for the search and one for the report."""
     bars = progress.Bars("trainings")
     with bars, progress.held() as stop:

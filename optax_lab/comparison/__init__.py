@@ -12,7 +12,7 @@ from optax_lab.runs import training
 from optax_lab.studies import plan, spaces, study
 from optax_lab.studies.ledger import Record
 from optax_lab.studies.plan import Contender, Tier
-from optax_lab.studies.study import Study
+from optax_lab.studies.results import Study
 
 __all__ = ["RATES", "Study", "Tier", "compare", "contender"]
 

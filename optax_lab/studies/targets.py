@@ -231,7 +231,7 @@ def best_so_far(
 
     A run that diverges keeps its best value; before it has any, that is infinitely bad.
 
-    >>> best_so_far([[3.0, 5.0, 2.0]]).tolist()
+    >>> best_so_far(np.array([[3.0, 5.0, 2.0]])).tolist()
     [[3.0, 3.0, 2.0]]
     """
     sign = tunability.sign(best)
