@@ -156,6 +156,10 @@ def test_where_a_run_failed_its_seed_is_left_out_for_all():
     assert seeds["mine"] == seeds["adam"]
     assert lost.seed not in seeds["adam"]
     assert len(seeds["adam"]) == 5
+    half = lambda r: r.role == "report" and (r.optimizer == "adam") == (r.seed < 103)
+    torn = [r._replace(status="failed") if half(r) else r for r in found.records]
+    assert found._replace(records=torn).reported() == {}
+    assert found._replace(records=torn).ends("accuracy/test") == {}
 
 
 def test_what_a_study_does_not_have_is_refused_by_name():

@@ -50,7 +50,9 @@ def _contender(
     entry = table.OPTIMIZERS.get(name.partition("(")[0])
     declared = entry.space if entry else {spaces.RATE: comparison.RATES}
     space = {k: v for k, v in (declared | ranges).items() if k in taken}
-    rate = optimizer.rate if isinstance(optimizer.rate, float | int) else 1e-3
+    rate = (
+        optimizer.rate if isinstance(optimizer.rate, float | int) else comparison.USUAL
+    )
     functions = choices.functions(optimizer.expression)
     usual = comparison.defaults(functions[0], space) | {spaces.RATE: float(rate)}
     code = " ".join(map(plan.source, functions))

@@ -35,7 +35,8 @@ def tables(
     made = [_searched(everyone, task, found)]
     for schedule in found.tier.schedules:
         if found.reported(schedule):
-            made += [_results(found, schedule), _pairs(found, schedule)]
+            compared = pairs(tests_of(found, schedule))  # which takes a while
+            made += [_results(found, schedule, compared), _pairs(schedule, compared)]
             made.append(_anytime(found, schedule))
     return made
 
@@ -59,13 +60,15 @@ def _searched(everyone: Sequence[Contender], task: Task, found: Study) -> output
     return cells.table("search", title, rows)
 
 
-def _results(found: Study, schedule: str) -> output.Table:
+def _results(
+    found: Study, schedule: str, compared: Sequence[verdicts.Pair]
+) -> output.Table:
     """Says how what was chosen did, each with the letters of its likes."""
     runs = found.reported(schedule)
     tests = tests_of(found, schedule)
     frozen = tests_of(found, schedule, FROZEN)
     losses = found.ends(TRAIN_LOSS, schedule, lost=math.inf)
-    apart = [(pair.first, pair.second) for pair in pairs(tests) if pair.separable]
+    apart = [(pair.first, pair.second) for pair in compared if pair.separable]
     same = letters.letters(verdicts.ranked(tests), apart)
     rows = []
     for name in verdicts.ranked(tests):
@@ -85,16 +88,16 @@ def _results(found: Study, schedule: str) -> output.Table:
                 "diverged": _share(runs[name], "diverged"),
             }
         )
-    seeds = found.tier.reporting_seeds
+    seeds = max(map(len, tests.values()))  # as many for all
     title = f"Reported, {schedule}: means over {seeds} seeds; who shares a letter under"
     return cells.table(
         f"results_{schedule}", f"{title} 'like' cannot be told apart", rows
     )
 
 
-def _pairs(found: Study, schedule: str) -> output.Table:
+def _pairs(schedule: str, compared: Sequence[verdicts.Pair]) -> output.Table:
     rows = []
-    for pair in pairs(tests_of(found, schedule)):
+    for pair in compared:
         row = pair._asdict() | {"verdict": _verdict(pair)}
         rows.append({k: v for k, v in row.items() if k not in _VERDICT})
     title = (

@@ -70,7 +70,7 @@ def run(settings: Compare, argv: list[str]) -> int:
         boards.write(folder.path / "tb", everyone, task, found)
         if not found.chosen:
             folder.note("failed")
-    return output.report(settings, tables, folder, [_next(folder, argv)])
+    return output.report(settings, tables, folder, _next(folder, argv))
 
 
 def _facts(task: study.Task, tier: Tier) -> dict[str, Any]:
@@ -84,13 +84,14 @@ def _check_resumed(path: Path, facts: dict[str, Any]) -> None:
             ledger.check(book, facts)
 
 
-def _next(folder: output.Folder, argv: list[str]) -> str:
+def _next(folder: output.Folder, argv: list[str]) -> list[str]:
     """Writes what to type next: what shows the study, or what goes on with it."""
     if folder.status != "interrupted":
-        return tasks.tensorboard(folder)
+        shown = (folder.path / "tb").exists()
+        return [tasks.tensorboard(folder)] if shown else []
     words = [word for word in argv if word not in ("--resume", "--force")]
     out = [] if typed(argv, "--out") else ["--out", str(folder.path)]
-    return shlex.join([output.program("optax-lab"), *words, *out, "--resume"])
+    return [shlex.join([output.program("optax-lab"), *words, *out, "--resume"])]
 
 
 def _resolve(settings: Compare, argv: list[str]) -> tuple[Compare, Tier]:

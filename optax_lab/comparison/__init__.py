@@ -17,7 +17,7 @@ from optax_lab.studies.results import Study
 __all__ = ["RATES", "Study", "Tier", "compare", "contender"]
 
 RATES = (1e-5, 1e1)  # of an optimizer that is not in OPTIMIZERS
-USUAL = 1e-3
+USUAL = 1e-3  # the rate of one that has none of its own
 
 
 def compare(

@@ -70,6 +70,8 @@ class Study(NamedTuple):
         kept = {name: each for name, each in kept.items() if each}
         seeds = [{run.seed for run in each} for each in kept.values()]
         shared = set.intersection(*seeds) if seeds else set()
+        if not shared:
+            return {}
         return {n: [r for r in each if r.seed in shared] for n, each in kept.items()}
 
     def ends(
