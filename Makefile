@@ -4,13 +4,17 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: compare test lint types clean
+.PHONY: compare test test-peers lint types clean
 
 compare: .venv/.installed
 	$(BIN)/optax-lab compare $(ARGS)
 
 test: .venv/.tests lint
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+# The dialects beside PyTorch and Keras themselves (about a gigabyte of them).
+test-peers: .venv/.peers
+	$(BIN)/python -m pytest tests/peers $(ARGS)
 
 lint: .venv/.tests
 	$(BIN)/ruff check .
@@ -33,6 +37,11 @@ types: .venv/.tests
 .venv/.tests: .venv/.installed
 	@echo "installing the test tools into .venv"
 	$(PIP) -e '.[tensorboard,tests]'
+	@touch $@
+
+.venv/.peers: .venv/.tests
+	@echo "installing PyTorch and Keras into .venv"
+	$(PIP) -e '.[tensorboard,tests,peers]'
 	@touch $@
 
 clean:

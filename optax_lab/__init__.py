@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from optax_lab import lazy
 
 if TYPE_CHECKING:
-    from optax_lab import contract, ewma
+    from optax_lab import contract, dialects, ewma
     from optax_lab.comparison import compare
     from optax_lab.dissection import anatomy
     from optax_lab.optimizers.adagrad import adagrad
@@ -69,6 +69,7 @@ _MODULES = {
     "contract": "contract",
     "descend": "runs.descent",
     "descents": "studies.grids",
+    "dialects": "dialects",
     "evaluation_params": "transforms.iterates",
     "ewma": "ewma",
     "grams": "transforms.wrappers",
@@ -128,6 +129,7 @@ __all__ = [
     "contract",
     "descend",
     "descents",
+    "dialects",
     "evaluation_params",
     "ewma",
     "grams",

@@ -19,6 +19,7 @@ FLOORS = {
     "measures": {"precision"},
     "transforms": {"lazy", "precision", "ewma", "measures"},
     "optimizers": {"ewma", "transforms"},
+    "dialects": {"lazy", "precision", "ewma", "transforms", "optimizers"},
     "contract": {"lazy"},  # it checks anyone's optimizers, and knows none
     "dissection": {"ewma", "optimizers"},
     "problems": set(),
@@ -30,6 +31,7 @@ FLOORS = {
         "ewma",
         "transforms",
         "optimizers",
+        "dialects",
         "comparison",
         "contract",
         "dissection",

@@ -80,6 +80,7 @@ def scale_by_adamax(
     *,
     mu_dtype: Any = None,
     rounding: numerics.Rounding = "stochastic",
+    denominator: numerics.Denominator | None = None,
 ) -> optax.GradientTransformation:
     """Divides the average of gradients by their exponentially weighted maximum.
 
@@ -92,6 +93,7 @@ def scale_by_adamax(
       eps: ε, which keeps ν away from 0; the paper has none.
       mu_dtype: what μ is stored in; the parameters' dtype when None.
       rounding: how a bfloat16 μ is rounded, "stochastic" or "nearest".
+      denominator: a function of ν, as an average of weight 1, that replaces ν.
 
     Source: Kingma & Ba 2014, arXiv:1412.6980, algorithm 2.
     """
@@ -99,6 +101,8 @@ def scale_by_adamax(
     ewma.check_decay("b2", b2)
     numerics.check_at_least_0("eps", eps)
     numerics.check_rounding(rounding)
+
+    denominator = denominator or ewma.raw
 
     # Not over tiny: XLA makes m/(wn) of (m/w)/n, and a weight times tiny is 0.
     over_0 = lambda n: jnp.maximum(n, numerics.root(jnp.zeros_like(n)))
@@ -118,7 +122,8 @@ def scale_by_adamax(
         key = numerics.rounding_key(rounding, state.count, 0, state.mu)
         mu = ewma.update(state.mu, updates, b1, key=key)
         nu = precision.store(precision.each(larger, state.nu, updates), state.nu)
-        step = numerics.divide(ewma.read(mu), precision.each(over_0, nu))
+        below = denominator(ewma.Ewma(nu, jnp.ones_like(mu.weight)))
+        step = numerics.divide(ewma.read(mu), precision.each(over_0, below))
         count = optax.safe_increment(state.count)
         return numerics.like(step, updates), ScaleByAdamState(count, mu, nu)
 

@@ -92,10 +92,14 @@ def scale_by_muon(
         mean = momentum.look_ahead(mu, updates, beta) if nesterov else ewma.read(mu)
 
         def orthogonal(x, axes):
-            stack, restore = _as_matrices(x, axes)
-            steps = _each_step(state.ns_coeffs, times, jnp.real(x).dtype)
-            make = lambda m: matrices.orthogonalise(m, steps, eps, preconditioning)
-            step = restore(jax.vmap(make)(stack))
+            step = _orthogonal(
+                x,
+                axes,
+                state.ns_coeffs,
+                times,
+                eps=eps,
+                preconditioning=preconditioning,
+            )
             return _dual(x, step) if adaptive else step
 
         axes = dimension_numbers(weight_dimension_numbers, updates)
@@ -104,6 +108,42 @@ def scale_by_muon(
         return numerics.like(step, updates), MuonState(count, mu, state.ns_coeffs)
 
     return optax.GradientTransformation(init_fn, update_fn)
+
+
+def orthogonalize(
+    ns_coeffs: Any = NS_COEFFS["standard"],
+    ns_steps: numerics.Count = 5,
+    eps: ArrayLike = 1e-8,
+    *,
+    preconditioning: str = "frobenius",
+    weight_dimension_numbers: DimensionNumbers = None,
+) -> optax.GradientTransformation:
+    """Makes each matrix orthogonal, as `scale_by_muon` its average, and keeps no state.
+
+    Args:
+      ns_coeffs: (a, b, c) of the Newton–Schulz steps, as in `scale_by_muon`.
+      ns_steps: the number of steps, static.
+      eps: ε, which is added to the norm.
+      preconditioning: what a matrix is divided by first, as in `scale_by_muon`.
+      weight_dimension_numbers: as in `scale_by_muon`.
+
+    Source: Jordan 2024, kellerjordan.github.io/posts/muon.
+    """
+    numerics.check_at_least_0("eps", eps)
+    _check_preconditioning(preconditioning)
+    ns_coeffs = _coefficients(ns_coeffs)
+    times = numerics.as_count("ns_steps", ns_steps)
+    made = {"eps": eps, "preconditioning": preconditioning}
+    orthogonal = lambda x, axes: _orthogonal(
+        precision.widen(x), axes, ns_coeffs, times, **made
+    )
+
+    def update_fn(updates, params):
+        del params
+        axes = dimension_numbers(weight_dimension_numbers, updates)
+        return numerics.like(_each_matrix(orthogonal, updates, updates, axes), updates)
+
+    return optax.stateless(update_fn)
 
 
 def scale_by_shape(
@@ -205,6 +245,22 @@ def _as_matrices(
 
 
 # --- The iteration's steps ------------------------------------------------------------
+
+
+def _orthogonal(
+    x: Array,
+    axes: MuonDimensionNumbers | None,
+    ns_coeffs: Array,
+    times: int,
+    *,
+    eps: ArrayLike,
+    preconditioning: str,
+) -> Array:
+    """Returns a leaf with each of its matrices about orthogonal."""
+    stack, restore = _as_matrices(x, axes)
+    steps = _each_step(ns_coeffs, times, jnp.real(x).dtype)
+    make = lambda m: matrices.orthogonalise(m, steps, eps, preconditioning)
+    return restore(jax.vmap(make)(stack))
 
 
 def _coefficients(ns_coeffs: Any) -> Array:

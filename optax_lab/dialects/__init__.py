@@ -1,0 +1,18 @@
+"""What other frameworks mean by the same names: `dialects.pytorch`, `dialects.keras`.
+
+Each holds a framework's optimizers under its own class names, with its arguments, its
+defaults and its arithmetic, as Optax transformations.
+"""
+
+from typing import TYPE_CHECKING
+
+from optax_lab import lazy
+
+if TYPE_CHECKING:
+    from optax_lab.dialects import keras, pytorch
+
+_MODULES = {"keras": "keras", "pytorch": "pytorch"}
+
+__all__ = ["keras", "pytorch"]
+
+__getattr__, __dir__ = lazy.attach(__name__, _MODULES)

@@ -1,0 +1,82 @@
+# Adafactor's averages as PyTorch and Keras keep them: along the last two axes.
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+from jaxtyping import Array, Int, PyTree
+
+from optax_lab import ewma, precision
+from optax_lab.transforms import factored, numerics
+
+Join = Callable[[Array, Array], Array]  # means of rows (…, n, 1), of columns (…, 1, m)
+
+
+class LastFactorsState(NamedTuple):
+    """Holds the averages of rows and of columns.
+
+    Of a tensor with fewer than two axes, `v_row` is the average itself, and `v_col`
+    one number without meaning.
+    """
+
+    count: Int[Array, ""]
+    v_row: ewma.Ewma
+    v_col: ewma.Ewma
+
+
+def scale_by_last_factors(
+    decay_rate: ArrayLike,
+    epsilon: ArrayLike,
+    join: Join,
+    least: Callable[[Array], ArrayLike] = lambda nu: 0.0,
+) -> optax.GradientTransformation:
+    """Divides gradients by the root of an average of squares, factored where it can be.
+
+    rₜ and cₜ are averages, with βₜ = 1 − t^(−c), of the row and the column means of
+    gₜ² + ε over the last two axes, νₜ = join(rₜ, cₜ), and the update is gₜ/√νₜ. Of
+    tensors with fewer axes ν is the average of gₜ² + ε itself.
+
+    Args:
+      decay_rate: c.
+      epsilon: ε.
+      join: makes νₜ of its rows and columns.
+      least: the least that νₜ may be, a function of it.
+
+    Source: Shazeer & Stern 2018, arXiv:1804.04235, algorithm 4, which factors matrices.
+    """
+
+    def init_fn(params):
+        shapes = [jax.eval_shape(part, params) for part in (_rows, _columns)]
+        start = lambda shape: ewma.init(shape, dtype=numerics.statistic_dtype())
+        return LastFactorsState(jnp.zeros([], jnp.int32), *map(start, shapes))
+
+    def update_fn(updates, state, params=None):
+        del params
+        count = jnp.asarray(state.count, state.v_row.weight.dtype)
+        decay = factored.power_decay(count, decay_rate)
+        squares = precision.each(lambda x: numerics.square(x) + epsilon, updates)
+        rows = ewma.update(state.v_row, _rows(squares), decay)
+        columns = ewma.update(state.v_col, _columns(squares), decay)
+
+        def divide(g, row, column):
+            nu = join(row, column) if g.ndim > 1 else row
+            return g / numerics.root(jnp.maximum(nu, least(nu)))
+
+        step = precision.each(divide, updates, rows.average, columns.average)
+        count = optax.safe_increment(state.count)
+        return numerics.like(step, updates), LastFactorsState(count, rows, columns)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def _rows(tree: PyTree) -> PyTree:
+    mean = lambda x: jnp.mean(x, -1, keepdims=True) if x.ndim > 1 else x
+    return precision.each(lambda x: numerics.bounded(mean(x)), tree)
+
+
+def _columns(tree: PyTree) -> PyTree:
+    mean = lambda x: jnp.mean(x, -2, keepdims=True) if x.ndim > 1 else jnp.zeros((1,))
+    return precision.each(lambda x: numerics.bounded(mean(x)), tree)

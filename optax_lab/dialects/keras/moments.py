@@ -1,0 +1,184 @@
+# Keras' optimizers that average gradients and their squares.
+# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
+# pyright: reportArgumentType=false
+
+import optax
+
+from optax_lab import ewma, precision
+from optax_lab.dialects import links, nadam
+from optax_lab.dialects.keras import frame
+from optax_lab.transforms import adam, layerwise, maxima, numerics
+from optax_lab.transforms.scheduling import Hyper
+
+
+@frame.optimizer
+def Adam(
+    learning_rate: Hyper = 0.001,
+    beta_1: Hyper = 0.9,
+    beta_2: Hyper = 0.999,
+    epsilon: Hyper = 1e-7,
+    amsgrad: bool = False,
+    weight_decay: Hyper | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Makes `keras.optimizers.Adam`: ε is added before the bias is corrected.
+
+    θₜ = θₜ₋₁ − η μ̂ₜ/(√ν̂ₜ + ε/√(1 − β₂ᵗ)): at β₂ = 0.999 the first step sees 32 times ε.
+    With `amsgrad`, ν̂ₜ is the largest ν so far over today's weight 1 − β₂ᵗ.
+
+    Args:
+      learning_rate: η.
+      beta_1: β₁ in [0, 1).
+      beta_2: β₂ in [0, 1).
+      epsilon: ε, the paper's "epsilon hat".
+      amsgrad: divides by a maximum.
+      weight_decay: λ; θ shrinks by 1 − ηλ before its step.
+
+    >>> import jax.numpy as jnp
+    >>> from optax_lab.dialects import keras
+    >>> optimizer = keras.Adam(0.1, epsilon=0.1)
+    >>> state = optimizer.init(jnp.zeros(1))
+    >>> for _ in range(3):
+    ...     updates, state = optimizer.update(jnp.ones(1), state)
+    ...     print(f"{updates[0]:.3f}")
+    -0.024
+    -0.031
+    -0.035
+
+    Sources: Keras 3.15, `keras.optimizers.Adam`; Kingma & Ba 2014, arXiv:1412.6980.
+    """
+    rule = _adam(beta_1, beta_2, epsilon, amsgrad)
+    return _stepped(rule, learning_rate, weight_decay)
+
+
+@frame.optimizer
+def AdamW(
+    learning_rate: Hyper = 0.001,
+    weight_decay: Hyper = 0.004,
+    beta_1: Hyper = 0.9,
+    beta_2: Hyper = 0.999,
+    epsilon: Hyper = 1e-7,
+    amsgrad: bool = False,
+) -> optax.GradientTransformationExtraArgs:
+    """Makes `keras.optimizers.AdamW`: Keras' Adam, with a decay by default.
+
+    θₜ = θₜ₋₁(1 − ηλ) − η μ̂ₜ/(√ν̂ₜ + ε/√(1 − β₂ᵗ)).
+
+    Args:
+      learning_rate: η.
+      weight_decay: λ.
+      beta_1: β₁ in [0, 1).
+      beta_2: β₂ in [0, 1).
+      epsilon: ε, the paper's "epsilon hat".
+      amsgrad: divides by a maximum.
+
+    Sources: Keras 3.15, `keras.optimizers.AdamW`; Loshchilov & Hutter 2017,
+    arXiv:1711.05101.
+    """
+    if weight_decay is None:
+        raise ValueError("weight_decay must be a number, got None: use Adam")
+    rule = _adam(beta_1, beta_2, epsilon, amsgrad)
+    return _stepped(rule, learning_rate, weight_decay)
+
+
+@frame.optimizer
+def Adamax(
+    learning_rate: Hyper = 0.001,
+    beta_1: Hyper = 0.9,
+    beta_2: Hyper = 0.999,
+    epsilon: Hyper = 1e-7,
+    weight_decay: Hyper | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Makes `keras.optimizers.Adamax`: ε is added to the maximum, not within it.
+
+    θₜ = θₜ₋₁ − η μ̂ₜ/(νₜ + ε), νₜ = max(β₂νₜ₋₁, |gₜ|).
+
+    Args:
+      learning_rate: η.
+      beta_1: β₁ in [0, 1).
+      beta_2: β₂ in [0, 1).
+      epsilon: ε.
+      weight_decay: λ; θ shrinks by 1 − ηλ before its step.
+
+    Sources: Keras 3.15, `keras.optimizers.Adamax`; Kingma & Ba 2014, arXiv:1412.6980.
+    """
+    numerics.check_at_least_0("epsilon", epsilon)
+    above = lambda nu: precision.each(lambda n: n + epsilon, ewma.raw(nu))
+    rule = maxima.scale_by_adamax(beta_1, beta_2, 0.0, denominator=above)
+    return _stepped(rule, learning_rate, weight_decay)
+
+
+@frame.optimizer
+def Nadam(
+    learning_rate: Hyper = 0.001,
+    beta_1: Hyper = 0.9,
+    beta_2: Hyper = 0.999,
+    epsilon: Hyper = 1e-7,
+    weight_decay: Hyper | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Makes `keras.optimizers.Nadam`: Nesterov's direction, with a β₁ that rises fast.
+
+    βₜ = β₁(1 − ½·0.96ᵗ) stands in the place of β₁ where the average of gradients is
+    debiased and looked ahead of: `dialects.nadam` with a momentum decay of 1.
+
+    Args:
+      learning_rate: η.
+      beta_1: β₁ in [0, 1).
+      beta_2: β₂ in [0, 1).
+      epsilon: ε, outside the root.
+      weight_decay: λ; θ shrinks by 1 − ηλ before its step.
+
+    Sources: Keras 3.15, `keras.optimizers.Nadam`; Dozat 2016,
+    openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
+    """
+    ewma.check_decay("beta_1", beta_1)
+    ewma.check_decay("beta_2", beta_2)
+    rule = nadam.scale_by_warmed_nadam(beta_1, beta_2, epsilon, 1.0)
+    return _stepped(rule, learning_rate, weight_decay)
+
+
+@frame.optimizer
+def Lamb(
+    learning_rate: Hyper = 0.001,
+    beta_1: Hyper = 0.9,
+    beta_2: Hyper = 0.999,
+    epsilon: Hyper = 1e-7,
+    weight_decay: Hyper | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Makes `keras.optimizers.Lamb`: the decay is no part of the trust ratio.
+
+    θ′ = θₜ₋₁(1 − ηλ), uₜ = μ̂ₜ/(√ν̂ₜ + ε), θₜ = θ′ − η ‖θ′‖/‖uₜ‖ uₜ, tensor by tensor;
+    the ratio is 1 where a norm is 0.
+
+    Args:
+      learning_rate: η.
+      beta_1: β₁ in [0, 1).
+      beta_2: β₂ in [0, 1).
+      epsilon: ε, outside the root.
+      weight_decay: λ; θ shrinks by 1 − ηλ before its step.
+
+    Sources: Keras 3.15, `keras.optimizers.Lamb`; You et al. 2019, arXiv:1904.00962.
+    """
+    rule = optax.chain(
+        adam.scale_by_adam(beta_1, beta_2, epsilon), layerwise.scale_by_trust_ratio()
+    )
+    return _stepped(rule, learning_rate, weight_decay)
+
+
+def _adam(beta_1, beta_2, epsilon, amsgrad: bool) -> optax.GradientTransformation:
+    """Returns Adam's rule with an ε that is added before the bias is corrected."""
+    ewma.check_decay("beta_1", beta_1)
+    ewma.check_decay("beta_2", beta_2)
+    below = numerics.hat(epsilon)
+    if not amsgrad:
+        return adam.scale_by_adam(beta_1, beta_2, denominator=below)
+    return maxima.scale_by_amsgrad(
+        beta_1, beta_2, bias_correction_nu=False, denominator=below
+    )
+
+
+def _stepped(
+    rule: optax.GradientTransformation, learning_rate, weight_decay
+) -> optax.GradientTransformation:
+    """Puts a rule's steps after the decay."""
+    steps = optax.chain(rule, links.learning_rate(learning_rate))
+    return links.after_decay(steps, learning_rate, weight_decay)

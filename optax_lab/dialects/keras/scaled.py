@@ -1,0 +1,135 @@
+# Keras' optimizers that divide gradients by what they have been.
+# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
+# pyright: reportArgumentType=false
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+
+from optax_lab.dialects import factors, links
+from optax_lab.dialects.keras import frame
+from optax_lab.transforms import adagrad, factored, numerics, rms
+from optax_lab.transforms.scheduling import Hyper
+
+
+@frame.optimizer
+def RMSprop(
+    learning_rate: Hyper = 0.001,
+    rho: Hyper = 0.9,
+    momentum: ArrayLike = 0.0,
+    epsilon: Hyper = 1e-7,
+    centered: bool = False,
+    weight_decay: Hyper | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Makes `keras.optimizers.RMSprop`: ε in the root, the rate in the momentum.
+
+    θₜ = θₜ₋₁ − vₜ, vₜ = μvₜ₋₁ + ηₜgₜ/√(νₜ + ε); νₜ is the average of g² with its bias,
+    less the square of that of g where `centered`.
+
+    Args:
+      learning_rate: η.
+      rho: the average's decay in [0, 1).
+      momentum: μ ≥ 0.
+      epsilon: ε.
+      centered: divides by the standard deviation.
+      weight_decay: λ; θ shrinks by 1 − ηλ before its step.
+
+    Sources: Keras 3.15, `keras.optimizers.RMSprop`; Hinton 2012, lecture 6e.
+    """
+    rule = rms.scale_by_stddev if centered else rms.scale_by_rms
+    ball = [] if links.is_zero(momentum) else [links.heavy_ball(momentum, False)]
+    steps = optax.chain(rule(rho, epsilon), links.learning_rate(learning_rate), *ball)
+    return links.after_decay(steps, learning_rate, weight_decay)
+
+
+@frame.optimizer
+def Adagrad(
+    learning_rate: Hyper = 0.001,
+    initial_accumulator_value: Hyper = 0.1,
+    epsilon: Hyper = 1e-7,
+    weight_decay: Hyper | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Makes `keras.optimizers.Adagrad`, which is Optax's with a default rate.
+
+    θₜ = θₜ₋₁ − η gₜ/√(sₜ + ε), sₜ = sₜ₋₁ + gₜ².
+
+    Args:
+      learning_rate: η.
+      initial_accumulator_value: s₀.
+      epsilon: ε, inside the root.
+      weight_decay: λ; θ shrinks by 1 − ηλ before its step.
+
+    Sources: Keras 3.15, `keras.optimizers.Adagrad`; Duchi et al. 2011, "Adaptive
+    subgradient methods for online learning and stochastic optimization".
+    """
+    rule = adagrad.scale_by_rss(initial_accumulator_value, epsilon)
+    steps = optax.chain(rule, links.learning_rate(learning_rate))
+    return links.after_decay(steps, learning_rate, weight_decay)
+
+
+@frame.optimizer
+def Adadelta(
+    learning_rate: Hyper = 0.001,
+    rho: Hyper = 0.95,
+    epsilon: Hyper = 1e-7,
+    weight_decay: Hyper | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Makes `keras.optimizers.Adadelta`: gradients get the size of earlier updates.
+
+    θₜ = θₜ₋₁ − η √(Eₜ₋₁[x] + ε) gₜ / √(Eₜ[g] + ε); the paper has η = 1.
+
+    Args:
+      learning_rate: η.
+      rho: the decay of both averages, in [0, 1).
+      epsilon: ε, inside both roots.
+      weight_decay: λ; θ shrinks by 1 − ηλ before its step.
+
+    Sources: Keras 3.15, `keras.optimizers.Adadelta`; Zeiler 2012, arXiv:1212.5701.
+    """
+    rule = rms.scale_by_adadelta(rho, epsilon)
+    steps = optax.chain(rule, links.learning_rate(learning_rate))
+    return links.after_decay(steps, learning_rate, weight_decay)
+
+
+@frame.optimizer
+def Adafactor(
+    learning_rate: Hyper = 0.001,
+    beta_2_decay: Hyper = -0.8,
+    epsilon_1: Hyper = 1e-30,
+    epsilon_2: Hyper = 1e-3,
+    clip_threshold: Hyper = 1.0,
+    relative_step: bool = True,
+    weight_decay: Hyper | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Makes `keras.optimizers.Adafactor`: factored along the last two axes.
+
+    rₜ and cₜ are averages, βₜ = 1 − t^c, of the row and column means of gₜ² + ε₁;
+    νₜ = rₜcₜ/mean rₜ, uₜ = gₜ/√νₜ, θ′ = θₜ₋₁(1 − ηλ), and
+    θₜ = θ′ − min(η, 1/√t) max(ε₂, RMS(θ′)) uₜ/max(1, RMS(uₜ)/d).
+
+    Args:
+      learning_rate: η.
+      beta_2_decay: c ≤ 0.
+      epsilon_1: ε₁.
+      epsilon_2: ε₂.
+      clip_threshold: d.
+      relative_step: has no effect, as in Keras 3.15, where 1/√t bounds every rate.
+      weight_decay: λ.
+
+    Sources: Keras 3.15, `keras.optimizers.Adafactor`; Shazeer & Stern 2018,
+    arXiv:1804.04235.
+    """
+    del relative_step
+    numerics.check_at_least_0("epsilon_1", epsilon_1)
+
+    def join(row: jax.Array, column: jax.Array) -> jax.Array:
+        return column * (row / numerics.positive(jnp.mean(row, -2, keepdims=True)))
+
+    steps = optax.chain(
+        factors.scale_by_last_factors(-beta_2_decay, epsilon_1, join),
+        factored.clip_by_block_rms(clip_threshold),
+        factored.scale_by_param_block_rms(epsilon_2),
+        links.relative(learning_rate),
+    )
+    return links.after_decay(steps, learning_rate, weight_decay)

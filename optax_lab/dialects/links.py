@@ -1,0 +1,123 @@
+# What frameworks put around their rules in another order than Optax.
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+
+from optax_lab import ewma, precision
+from optax_lab.optimizers import links
+from optax_lab.transforms import numerics, scaling
+
+
+def is_zero(value: Any) -> bool:
+    """Whether a number 0 asks for nothing; arrays are not looked at."""
+    return isinstance(value, int | float) and value == 0
+
+
+def ascent(maximize: bool) -> optax.GradientTransformation:
+    """Turns gradients around where the objective is to grow."""
+    return optax.scale(-1.0) if maximize else optax.identity()
+
+
+def decoupled(
+    learning_rate: ArrayLike, weight_decay: ArrayLike | None
+) -> optax.GradientTransformation:
+    """Returns −ηλθ as the last link: what shrinks parameters before their step.
+
+    It equals PyTorch's order, θ ← θ(1 − ηλ) and then a step that was computed from
+    the gradient, as long as the step does not look at θ.
+    """
+    if weight_decay is None or is_zero(weight_decay):
+        return optax.identity()
+
+    def shrink(updates, params):
+        numerics.check_params(params, "weight_decay")
+        pull = lambda u, p: u - learning_rate * weight_decay * p
+        return numerics.like(precision.each(pull, updates, params), updates)
+
+    numerics.check_at_least_0("weight_decay", weight_decay)
+    return optax.stateless(shrink)
+
+
+def after_decay(
+    inner: optax.GradientTransformation,
+    learning_rate: ArrayLike,
+    weight_decay: ArrayLike | None,
+) -> optax.GradientTransformationExtraArgs:
+    """Shrinks parameters first, and shows `inner` what is left: Keras' order.
+
+    θ′ = θₜ₋₁(1 − ηλ), and θₜ = θ′ + the step of `inner` at θ′.
+    """
+    inner = optax.with_extra_args_support(inner)
+    if weight_decay is None or is_zero(weight_decay):
+        return inner
+    shrink = decoupled(learning_rate, weight_decay)
+
+    def update_fn(updates, state, params=None, **extra_args):
+        nothing = precision.each(jnp.zeros_like, updates)
+        moves, _ = shrink.update(nothing, optax.EmptyState(), params)
+        shrunk = numerics.add(params, moves)
+        steps, state = inner.update(updates, state, shrunk, **extra_args)
+        return numerics.like(numerics.add(steps, moves), updates), state
+
+    return optax.GradientTransformationExtraArgs(inner.init, update_fn)
+
+
+def slowed(rate_decay: ArrayLike) -> optax.GradientTransformation:
+    """Divides step t, counted from 0, by 1 + tδ: Adagrad's `lr_decay`."""
+    if is_zero(rate_decay):
+        return optax.identity()
+    numerics.check_at_least_0("lr_decay", rate_decay)
+    return _by_step(lambda t: 1 / (1 + t * rate_decay))
+
+
+def relative(learning_rate: ArrayLike) -> optax.GradientTransformation:
+    """Multiplies step t by −min(η, 1/√t), t from 1: Adafactor's relative step."""
+    numerics.check_at_least_0("learning_rate", learning_rate)
+    return scaling.scale_by_learning_rate(
+        lambda t: jnp.minimum(learning_rate, (t + 1) ** -0.5)
+    )
+
+
+def dampened(dampening: ArrayLike) -> optax.GradientTransformation:
+    """Multiplies all gradients but the first by 1 − τ.
+
+    A heavy ball of them starts at its first gradient and takes 1 − τ of each later one.
+    """
+    if is_zero(dampening):
+        return optax.identity()
+    return _by_step(lambda t: jnp.where(t == 0, 1.0, 1 - dampening))
+
+
+def average(decay: ArrayLike, nesterov: bool) -> optax.GradientTransformation:
+    """Averages gradients with the average's bias toward 0, as PyTorch's Muon.
+
+    mₜ = mₜ₋₁ + (1 − β)(gₜ − mₜ₋₁), and the update is mₜ, or (1 − β)gₜ + βmₜ.
+    """
+    ewma.check_decay("momentum", decay)
+
+    def init_fn(params):
+        return optax.EmaState(count=jnp.zeros([], jnp.int32), ema=ewma.init(params))
+
+    def update_fn(updates, state, params=None):
+        del params
+        mean = ewma.update(state.ema, updates, decay)
+        # Nesterov: the average that the same gradient once more would make of it.
+        seen = ewma.update(mean, updates, decay) if nesterov else mean
+        count = optax.safe_increment(state.count)
+        return numerics.like(ewma.raw(seen), updates), optax.EmaState(count, mean)
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+heavy_ball = links.heavy_ball
+learning_rate = scaling.scale_by_learning_rate
+coupled = scaling.weight_decay
+
+
+def _by_step(factor: Callable) -> optax.GradientTransformation:
+    """Multiplies by a function of the step, counted from 0."""
+    return scaling.scale_by_learning_rate(factor, flip_sign=False)
