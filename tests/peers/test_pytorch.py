@@ -1,0 +1,104 @@
+# The dialect of PyTorch beside PyTorch itself, step by step.
+
+import inspect
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from optax_lab.dialects import pytorch
+from tests import trajectories
+from tests.trajectories import Case
+
+torch = pytest.importorskip("torch", reason="PyTorch is absent: make test-peers")
+from tests.peers import torch_runs  # noqa: E402
+
+CASES = [case for case in trajectories.CASES if case.framework == "pytorch"]
+LAST = [case for (framework, _), case in trajectories.LAST.items() if case in CASES]
+MUON = [Case("pytorch", "Muon", arguments) for arguments in trajectories.MUON]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_run_here_is_a_run_in_pytorch(case):
+    theirs = torch_runs.run(case)
+    for name, values in trajectories.ours(case).items():
+        np.testing.assert_allclose(values, theirs[name], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", LAST, ids=str)
+def test_float32_is_as_far_from_the_truth_as_pytorchs(case):
+    runs = trajectories.ours(case, np.float32), torch_runs.run(case, np.float32)
+    for name, truth in torch_runs.run(case).items():
+        ours, theirs = (np.abs(run[name] - truth).max() for run in runs)
+        assert ours <= 4 * theirs + 2e-6, (ours, theirs)
+
+
+@pytest.mark.parametrize("case", MUON, ids=str)
+def test_muon_goes_where_pytorchs_rounded_one_goes(case):
+    start = trajectories.start(case)
+    arguments = case.arguments | {"weight_decay": 0.0}
+    ours = trajectories.ours(case._replace(arguments=arguments))
+    theirs = torch_runs.run(case._replace(arguments=arguments))
+    for name, before in start.items():
+        moves = [np.ravel(run[name][0] - before) for run in (ours, theirs)]
+        lengths = [np.linalg.norm(move) for move in moves]
+        assert np.dot(*moves) / np.prod(lengths) > 0.99
+        np.testing.assert_allclose(*lengths, rtol=0.02)
+
+
+@pytest.mark.parametrize("case", MUON, ids=str)
+def test_muon_is_pytorchs_but_for_its_rounding(case, monkeypatch):
+    def in_float64(x, coefficients, steps, eps):
+        wide = x.T if x.size(0) > x.size(1) else x
+        wide = wide / (wide.norm() + eps)
+        a, b, c = coefficients
+        for _ in range(steps):
+            gram = wide @ wide.T
+            wide = a * wide + (b * gram + c * gram @ gram) @ wide
+        return wide.T if x.size(0) > x.size(1) else wide
+
+    rounded = "torch.optim._muon._zeropower_via_newtonschulz"
+    monkeypatch.setattr(rounded, in_float64)
+    theirs = torch_runs.run(case)
+    for name, values in trajectories.ours(case).items():
+        np.testing.assert_allclose(values, theirs[name], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", pytorch.__all__)
+def test_arguments_and_defaults_are_pytorchs(name):
+    theirs = dict(inspect.signature(getattr(torch.optim, name)).parameters)
+    ours = inspect.signature(getattr(pytorch, name)).parameters
+    del theirs["params"]
+    assert set(ours) == set(theirs)
+    for argument, parameter in theirs.items():
+        # what is ignored is None here, whatever it is there
+        same = ours[argument].default == parameter.default
+        assert same or ours[argument].default is None, argument
+    positional = [n for n, p in ours.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert [n for n in theirs if n in positional] == positional
+
+
+@pytest.mark.parametrize("name", pytorch.__all__)
+def test_arguments_about_execution_change_nothing(name):
+    theirs = inspect.signature(getattr(torch.optim, name)).parameters
+    execution = {"foreach", "fused", "capturable", "differentiable"} & set(theirs)
+    case = Case("pytorch", name, {})
+    params = {k: jnp.asarray(v) for k, v in trajectories.start(case).items()}
+    made = [
+        getattr(pytorch, name)(**dict.fromkeys(execution, value))
+        for value in (None, True)
+    ]
+    moves = [rule.update(params, rule.init(params), params)[0] for rule in made]
+    for key in params:
+        np.testing.assert_array_equal(moves[0][key], moves[1][key])
+
+
+def test_every_dense_optimizer_of_pytorch_with_gradients_has_a_dialect():
+    # L-BFGS evaluates the objective itself, and SparseAdam takes sparse gradients
+    classes = {
+        n
+        for n, value in vars(torch.optim).items()
+        if inspect.isclass(value) and issubclass(value, torch.optim.Optimizer)
+    }
+    missing = classes - {"Optimizer", "LBFGS", "SparseAdam"} - set(pytorch.__all__)
+    assert not missing
