@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from optax_lab import dialects
 from tests import trajectories
 
 GOLDEN = {
@@ -18,3 +21,139 @@ def test_a_dialect_steps_as_its_framework_did(case):
     for name, values in trajectories.ours(case).items():
         told = GOLDEN[case.framework][f"{case}/{name}"]
         np.testing.assert_allclose(values, told, case.tolerance, case.tolerance)
+
+
+# --- What is refused ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("framework", "name", "argument", "near"),
+    [
+        ("pytorch", "Adam", "learning_rate", "lr"),
+        ("pytorch", "NAdam", "momentum_decoy", "momentum_decay"),
+        ("pytorch", "SGD", "b1", "lr"),
+        ("keras", "Adam", "beta1", "beta_1"),
+        ("keras", "SGD", "maximize", "learning_rate"),
+    ],
+)
+def test_an_argument_that_a_framework_lacks_is_refused_with_those_it_has(
+    framework, name, argument, near
+):
+    make = getattr(getattr(dialects, framework), name)
+    with pytest.raises(
+        TypeError, match=rf"{name} of .* has no {argument}: .*\b{near}\b"
+    ):
+        make(**{argument: 0.5})
+
+
+@pytest.mark.parametrize("name", dialects.keras.__all__)
+@pytest.mark.parametrize(
+    ("argument", "value", "instead"),
+    [
+        ("clipnorm", 1.0, "optax.clip_by_global_norm"),
+        ("clipvalue", 1.0, "optax.clip"),
+        ("global_clipnorm", 1.0, "optax.clip_by_global_norm"),
+        ("use_ema", True, "with_param_ema"),
+        ("ema_momentum", 0.9, "with_param_ema"),
+        ("ema_overwrite_frequency", 10, "optax.periodic_update"),
+        ("loss_scale_factor", 2.0, r"optax.scale\(1 / loss_scale_factor\)"),
+        ("gradient_accumulation_steps", 4, "optax.MultiSteps"),
+    ],
+)
+def test_what_another_link_does_is_refused_with_that_link(
+    name, argument, value, instead
+):
+    with pytest.raises(ValueError, match=f"{argument}={value}.*{instead}"):
+        getattr(dialects.keras, name)(**{argument: value})
+
+
+def test_an_optimizer_of_keras_may_be_named_and_given_what_asks_for_nothing():
+    nothing = {"clipnorm": None, "use_ema": False, "ema_momentum": 0.99}
+    dialects.keras.Adam(1e-3, name="mine", **nothing)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: dialects.pytorch.Adam(betas=(0.9, 1.0)), r"betas\[1\].*got 1.0"),
+        (lambda: dialects.pytorch.Adam(lr=-1.0), "^lr must be finite.*got -1.0"),
+        (lambda: dialects.pytorch.SGD(nesterov=True), "nesterov needs a momentum"),
+        (
+            lambda: dialects.pytorch.SGD(momentum=0.9, dampening=0.1, nesterov=True),
+            "dampening of 0.*dampening=0.1",
+        ),
+        (lambda: dialects.pytorch.Rprop(etas=(1.1, 1.2)), r"etas.*\(1.1, 1.2\)"),
+        (lambda: dialects.pytorch.Adafactor(d=0.5), "d must be at least 1, got 0.5"),
+        (lambda: dialects.pytorch.Adafactor(beta2_decay=0.8), "beta2_decay.*got 0.8"),
+        (
+            lambda: dialects.pytorch.Muon(adjust_lr_fn="adam"),
+            "adjust_lr_fn.*'match_rms_adamw', got 'adam'",
+        ),
+        (lambda: dialects.keras.AdamW(weight_decay=None), "weight_decay.*use Adam"),
+        (lambda: dialects.keras.Ftrl(learning_rate_power=0.5), "power.*got 0.5"),
+        (lambda: dialects.keras.Adam(beta_1=1.5), "beta_1.*got 1.5"),
+        (lambda: dialects.keras.Adamax(epsilon=-1.0), "epsilon.*got -1.0"),
+        (lambda: dialects.keras.Adam(weight_decay=-0.1), "weight_decay.*got -0.1"),
+    ],
+)
+def test_a_value_that_a_framework_refuses_is_refused(make, told):
+    with pytest.raises(ValueError, match=told):
+        make()
+
+
+@pytest.mark.parametrize("case", trajectories.LAST.values(), ids=str)
+def test_complex_parameters_are_refused_with_what_to_do(case):
+    optimizer = trajectories.optimizer(case)
+    told = r"\['z'\] is complex: .*optax.contrib.split_real_and_imaginary"
+    with pytest.raises(ValueError, match=told):
+        optimizer.init({"z": jnp.zeros((2, 2), jnp.complex64)})
+
+
+def test_a_parameter_that_is_no_matrix_is_refused_by_pytorchs_muon():
+    optimizer, vector = dialects.pytorch.Muon(), jnp.ones(3)
+    with pytest.raises(ValueError, match=r"matrices, got a leaf of shape \(3,\)"):
+        optimizer.update(vector, optimizer.init(vector), vector)
+
+
+# --- What else may stand where a number stands ----------------------------------------
+
+
+@pytest.mark.parametrize("case", trajectories.LAST.values(), ids=str)
+def test_a_traced_rate_is_the_rate(case):
+    make = getattr(getattr(dialects, case.framework), case.name)
+    params = {k: jnp.asarray(v) for k, v in trajectories.start(case).items()}
+    rate_name = trajectories.RATE[case.framework]
+
+    @jax.jit
+    def second(rate):
+        rule = make(**case.arguments | {rate_name: rate})
+        _, state = rule.update(params, rule.init(params), params)
+        return rule.update(params, state, params)[0]
+
+    def plain():
+        rule = make(**case.arguments)
+        _, state = rule.update(params, rule.init(params), params)
+        return rule.update(params, state, params)[0]
+
+    near = {"rtol": 1e-6, "atol": 1e-9}
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, **near),
+        second(jnp.asarray(case.rate, jnp.float32)),
+        plain(),
+    )
+
+
+def test_keras_muon_takes_adam_where_a_path_says_so():
+    params = {"embedding": {"w": jnp.ones((3, 2))}, "head": {"w": jnp.ones((3, 2))}}
+    grads = jax.tree.map(lambda p: jnp.asarray(np.diag([1.0, 2.0, 3.0])[:, :2]), params)
+    usual, all_muon, none = (
+        dialects.keras.Muon(weight_decay=None, adam_weight_decay=None, **more)
+        for more in ({}, {"exclude_embeddings": False}, {"exclude_layers": ["head"]})
+    )
+    moves = [
+        o.update(grads, o.init(params), params)[0] for o in (usual, all_muon, none)
+    ]
+    first = lambda tree, key: np.asarray(tree[key]["w"])
+    assert not np.allclose(first(moves[0], "embedding"), first(moves[0], "head"))
+    np.testing.assert_array_equal(*(first(moves[1], k) for k in ("embedding", "head")))
+    np.testing.assert_array_equal(*(first(moves[2], k) for k in ("embedding", "head")))

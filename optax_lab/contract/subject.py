@@ -81,11 +81,12 @@ def usual(make: Make, name: str) -> float:
 
 
 def without_decay(make: Make) -> dict[str, float]:
-    """Returns what sets every weight decay to 0."""
+    """Returns what sets every weight decay to 0; a switch is none."""
     parameters = inspect.signature(make).parameters
     ends = ("weight_decay", "weight_decay_rate")
     decays = [n for n, p in parameters.items() if n.endswith(ends)]
-    return {n: 0.0 for n in decays if parameters[n].default is not None}
+    defaults = {n: parameters[n].default for n in decays}
+    return {n: 0.0 for n, d in defaults.items() if d is not None and d is not False}
 
 
 # --- What it makes --------------------------------------------------------------------

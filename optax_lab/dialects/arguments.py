@@ -3,9 +3,13 @@
 import difflib
 import functools
 import inspect
+import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
+import jax
+import jax.numpy as jnp
 import optax
 
 from optax_lab.transforms.scheduling import scheduled
@@ -40,18 +44,57 @@ def dialect(
             bound = signature.bind(*args, **kwargs)
             for name, (nothing, instead) in refused.items():
                 value = bound.arguments.pop(name, nothing)
-                if value is not nothing and value != nothing:
+                if not _is_same(value, nothing):
                     raise ValueError(
                         f"{name}={value!r} is no part of a transformation: {instead}"
                     )
             for name in ignored:
                 bound.arguments.pop(name, None)
-            return make(*bound.args, **bound.kwargs)
+            for name, value in bound.arguments.items():
+                _check_sign(name, value, signature.parameters[name])
+            return _of_real(framework, make(*bound.args, **bound.kwargs))
 
         called.__signature__ = signature
         return called
 
     return decorate
+
+
+def _is_same(value: Any, nothing: Any) -> bool:
+    """Whether a Python value equals another; an array, known or not, never does."""
+    return isinstance(value, bool | int | float | NoneType) and value == nothing
+
+
+def _check_sign(name: str, value: Any, parameter: inspect.Parameter) -> None:
+    """Refuses a Python number that is not finite, or not on its default's side of 0.
+
+    Only what may be an array is looked at: a hyperparameter, not a coefficient.
+    """
+    is_hyper = jax.Array in get_args(parameter.annotation)
+    if not is_hyper or not isinstance(value, int | float):
+        return
+    is_negative = isinstance(parameter.default, float) and parameter.default < 0
+    if not math.isfinite(value) or (value > 0 if is_negative else value < 0):
+        side = "most" if is_negative else "least"
+        raise ValueError(f"{name} must be finite and at {side} 0, got {value}")
+
+
+def _of_real(
+    framework: str, inner: optax.GradientTransformationExtraArgs
+) -> optax.GradientTransformationExtraArgs:
+    """Refuses complex parameters, whose squares frameworks take part by part."""
+
+    def init_fn(params):
+        for path, leaf in jax.tree.leaves_with_path(params):
+            if jnp.issubdtype(jnp.result_type(leaf), jnp.complexfloating):
+                raise ValueError(
+                    f"{framework}'s optimizers step real numbers, and the parameter at "
+                    f"{jax.tree_util.keystr(path) or 'its root'} is complex: wrap the "
+                    "optimizer in optax.contrib.split_real_and_imaginary"
+                )
+        return inner.init(params)
+
+    return optax.GradientTransformationExtraArgs(init_fn, inner.update)
 
 
 def _extended(
@@ -77,6 +120,6 @@ def _check_names(
     """
     for argument in given:
         if argument not in signature.parameters:
-            near = difflib.get_close_matches(argument, signature.parameters, 3, 0.5)
+            near = difflib.get_close_matches(argument, signature.parameters)
             allowed = " or ".join(near) or ", ".join(signature.parameters)
-            raise TypeError(f"{framework}'s {name} has no {argument}: try {allowed}")
+            raise TypeError(f"{name} of {framework} has no {argument}: try {allowed}")

@@ -55,8 +55,9 @@ def scale_by_last_factors(
 
     def update_fn(updates, state, params=None):
         del params
-        count = jnp.asarray(state.count, state.v_row.weight.dtype)
-        decay = factored.power_decay(count, decay_rate)
+        with jax.numpy_dtype_promotion("standard"):
+            count = jnp.asarray(state.count, state.v_row.weight.dtype)
+            decay = factored.power_decay(count, decay_rate)
         squares = precision.each(lambda x: numerics.square(x) + epsilon, updates)
         rows = ewma.update(state.v_row, _rows(squares), decay)
         columns = ewma.update(state.v_col, _columns(squares), decay)

@@ -44,15 +44,7 @@ def ftrl(
 
     Source: McMahan et al. 2013, doi:10.1145/2487575.2488200, algorithm 1.
     """
-    accumulated = "initial_accumulator_value"
-    numerics.check_at_least_0(accumulated, initial_accumulator_value)
-    numerics.check_at_least_0("l1_regularization_strength", l1)
-    numerics.check_at_least_0("l2_regularization_strength", l2)
-    numerics.check_at_least_0("l2_shrinkage_regularization_strength", l2_shrinkage)
-    if isinstance(learning_rate_power, int | float) and learning_rate_power > 0:
-        raise ValueError(
-            f"learning_rate_power must be at most 0, got {learning_rate_power}"
-        )
+    numerics.check_above_0("learning_rate", learning_rate)
     power = lambda n: jnp.power(n, -learning_rate_power)
 
     def init_fn(params):
@@ -62,14 +54,14 @@ def ftrl(
     def update_fn(updates, state, params=None):
         numerics.check_params(params, "Ftrl")
         squares = numerics.abs_sq(updates)
-        total = ewma.accumulate(state.accumulator, squares, 1)
+        total = _added(state.accumulator, squares)
 
         def pull(g, new, old, p):
             shift = (power(new) - power(old)) / learning_rate
             return g + 2 * l2_shrinkage * p - shift * p
 
         pulls = precision.each(pull, updates, total, state.accumulator, params)
-        linear = ewma.accumulate(state.linear, pulls, 1)
+        linear = _added(state.linear, pulls)
 
         def move(g, z, n, p):
             below = power(n) / learning_rate + 2 * l2 + beta / learning_rate
@@ -79,3 +71,9 @@ def ftrl(
         return numerics.like(moves, updates), FtrlState(total, linear)
 
     return optax.GradientTransformation(init_fn, update_fn)
+
+
+def _added(total: PyTree, x: PyTree) -> PyTree:
+    """Returns the sum, cut at the largest number: differences of it are taken."""
+    add = lambda t, x: t if x is None else precision.saturate(t + precision.saturate(x))
+    return precision.store(precision.each(add, total, x), total)

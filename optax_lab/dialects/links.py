@@ -55,11 +55,12 @@ def after_decay(
     if weight_decay is None or is_zero(weight_decay):
         return inner
     shrink = decoupled(learning_rate, weight_decay)
+    arrive = lambda p, m: p if m is None else precision.saturate(p + m)
 
     def update_fn(updates, state, params=None, **extra_args):
         nothing = precision.each(jnp.zeros_like, updates)
         moves, _ = shrink.update(nothing, optax.EmptyState(), params)
-        shrunk = numerics.add(params, moves)
+        shrunk = precision.each(arrive, params, moves)
         steps, state = inner.update(updates, state, shrunk, **extra_args)
         return numerics.like(numerics.add(steps, moves), updates), state
 

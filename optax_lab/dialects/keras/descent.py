@@ -3,7 +3,6 @@
 # pyright: reportArgumentType=false
 
 import optax
-from jax.typing import ArrayLike
 
 from optax_lab.dialects import ftrl, links
 from optax_lab.dialects.keras import frame
@@ -14,7 +13,7 @@ from optax_lab.transforms.scheduling import Hyper
 @frame.optimizer
 def SGD(
     learning_rate: Hyper = 0.01,
-    momentum: ArrayLike = 0.0,
+    momentum: Hyper = 0.0,
     nesterov: bool = False,
     weight_decay: Hyper | None = None,
 ) -> optax.GradientTransformationExtraArgs:

@@ -3,7 +3,7 @@
 from optax_lab.dialects.arguments import dialect
 
 _CHAIN = "put {} before the optimizer with optax.chain"
-_OTHERS = {
+OTHERS = {
     "clipnorm": (None, _CHAIN.format("optax.clip_by_global_norm of each leaf")),
     "clipvalue": (None, _CHAIN.format("optax.clip")),
     "global_clipnorm": (None, _CHAIN.format("optax.clip_by_global_norm")),
@@ -14,4 +14,4 @@ _OTHERS = {
     "gradient_accumulation_steps": (None, "wrap the optimizer in optax.MultiSteps"),
 }
 
-optimizer = dialect("Keras", ignored=("name",), refused=_OTHERS)
+optimizer = dialect("Keras", ignored=("name",), refused=OTHERS)

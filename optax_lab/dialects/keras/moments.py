@@ -53,7 +53,7 @@ def Adam(
 @frame.optimizer
 def AdamW(
     learning_rate: Hyper = 0.001,
-    weight_decay: Hyper = 0.004,
+    weight_decay: Hyper | None = 0.004,
     beta_1: Hyper = 0.9,
     beta_2: Hyper = 0.999,
     epsilon: Hyper = 1e-7,

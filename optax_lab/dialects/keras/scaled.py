@@ -5,8 +5,8 @@
 import jax
 import jax.numpy as jnp
 import optax
-from jax.typing import ArrayLike
 
+from optax_lab import ewma
 from optax_lab.dialects import factors, links
 from optax_lab.dialects.keras import frame
 from optax_lab.transforms import adagrad, factored, numerics, rms
@@ -17,7 +17,7 @@ from optax_lab.transforms.scheduling import Hyper
 def RMSprop(
     learning_rate: Hyper = 0.001,
     rho: Hyper = 0.9,
-    momentum: ArrayLike = 0.0,
+    momentum: Hyper = 0.0,
     epsilon: Hyper = 1e-7,
     centered: bool = False,
     weight_decay: Hyper | None = None,
@@ -37,6 +37,7 @@ def RMSprop(
 
     Sources: Keras 3.15, `keras.optimizers.RMSprop`; Hinton 2012, lecture 6e.
     """
+    ewma.check_decay("rho", rho)
     rule = rms.scale_by_stddev if centered else rms.scale_by_rms
     ball = [] if links.is_zero(momentum) else [links.heavy_ball(momentum, False)]
     steps = optax.chain(rule(rho, epsilon), links.learning_rate(learning_rate), *ball)

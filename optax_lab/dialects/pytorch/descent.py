@@ -13,8 +13,8 @@ from optax_lab.transforms.scheduling import Hyper
 @frame.fusable
 def SGD(
     lr: Hyper = 1e-3,
-    momentum: ArrayLike = 0,
-    dampening: ArrayLike = 0,
+    momentum: Hyper = 0,
+    dampening: Hyper = 0,
     weight_decay: Hyper = 0,
     nesterov: bool = False,
     *,

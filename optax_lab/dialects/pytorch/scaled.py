@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
+from optax_lab import ewma
 from optax_lab.dialects import factors, links
 from optax_lab.dialects.pytorch import frame
 from optax_lab.transforms import adagrad, factored, numerics, rms
@@ -19,7 +20,7 @@ def RMSprop(
     alpha: Hyper = 0.99,
     eps: Hyper = 1e-8,
     weight_decay: Hyper = 0,
-    momentum: ArrayLike = 0,
+    momentum: Hyper = 0,
     centered: bool = False,
     *,
     maximize: bool = False,
@@ -52,6 +53,7 @@ def RMSprop(
     Sources: PyTorch 2.13, `torch.optim.RMSprop`; Hinton 2012, lecture 6e; Graves 2013,
     arXiv:1308.0850 (centered).
     """
+    ewma.check_decay("alpha", alpha)
     rule = rms.scale_by_stddev if centered else rms.scale_by_rms
     ball = [] if links.is_zero(momentum) else [links.heavy_ball(momentum, False)]
     return optax.chain(
@@ -154,8 +156,6 @@ def Adafactor(
     Sources: PyTorch 2.13, `torch.optim.Adafactor`; Shazeer & Stern 2018,
     arXiv:1804.04235.
     """
-    if isinstance(beta2_decay, int | float) and beta2_decay > 0:
-        raise ValueError(f"beta2_decay must be at most 0, got {beta2_decay}")
     if isinstance(d, int | float) and not d >= 1:
         raise ValueError(f"d must be at least 1, got {d}")
     least, smallest = eps
@@ -163,7 +163,7 @@ def Adafactor(
 
     def join(row: jax.Array, column: jax.Array) -> jax.Array:
         mean = jnp.mean(row, -2, keepdims=True)
-        return row * column / jnp.maximum(mean, floor(mean))
+        return column * (row / jnp.maximum(mean, floor(mean)))
 
     return optax.chain(
         links.ascent(maximize),

@@ -1,0 +1,54 @@
+# The dialects keep what all our optimizers keep, as far as their frameworks let them.
+
+import inspect
+
+import pytest
+
+from optax_lab import contract, dialects
+from optax_lab.contract import subject
+from optax_lab.dialects.keras import frame
+
+NAMES = [(f, n) for f in ("pytorch", "keras") for n in getattr(dialects, f).__all__]
+LINES = {line.keeps.__name__: line for line in contract.LINES}
+MEANT = {
+    "types_never_change",
+    "fresh_state_can_be_donated",
+    "zero_moves_nothing",
+    "extremes_stay_finite",
+    "none_moves_nothing",
+    "bad_numbers_are_refused",
+    "says_what_is_missing",
+}
+# What an optimizer is defined to do, where that breaks a line.
+EXEMPT = {
+    ("pytorch", "ASGD"): {"zero_moves_nothing"},  # λ shrinks parameters
+    ("keras", "Ftrl"): {
+        "zero_moves_nothing",  # it forgets where it started
+        "bad_numbers_are_refused",  # its beta is no decay
+    },
+}
+
+
+def plain(make):
+    """Hides the arguments that ask for another link, which are no hyperparameters."""
+    own = inspect.signature(make).parameters.values()
+    hidden = [*frame.OTHERS, "name"]
+
+    def made(*args, **kwargs):
+        return make(*args, **kwargs)
+
+    kept = [p for p in own if p.name not in hidden]
+    made.__signature__ = inspect.Signature(kept)
+    return made
+
+
+@pytest.mark.parametrize(("framework", "name"), NAMES)
+def test_a_dialect_keeps_the_contract(framework, name, monkeypatch):
+    if (framework, name) == ("pytorch", "Muon"):
+        pytest.skip("it takes matrices only, as in PyTorch; its rules are muon's")
+    monkeypatch.setattr(subject, "DTYPES", subject.DTYPES[:-1])  # all but complex
+    make = plain(getattr(getattr(dialects, framework), name))
+    asked = MEANT - EXEMPT.get((framework, name), set())
+    results = contract.check(make, [LINES[line] for line in LINES if line in asked])
+    assert len(results) == len(asked)
+    assert not [r for r in results if r.verdict == "failed"]
