@@ -49,7 +49,7 @@ def test_the_commands_run(line, tmp_path):
     (tmp_path / "mine.py").write_text(mine[0])
     words = shlex.split(line)[1:]
     words += shlex.split(FAST.get(words[0], ""))
-    words += [] if words[0] in ("check", "info") else ["--out", "results"]
+    words += [] if words[0] in ("check", "explain", "info") else ["--out", "results"]
     done = subprocess.run(
         [sys.executable, "-m", "optax_lab", *words],
         cwd=tmp_path,

@@ -260,6 +260,31 @@ class Anatomy(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Explain:
+    """Says what an optimizer is in PyTorch, Keras and Optax, and converts its calls.
+
+    Without names: a table of every optimizer.
+
+    Example: optax-lab explain rmsprop pytorch optax
+    """
+
+    command: ClassVar[str] = "explain"
+    names: Names = ()
+    """An optimizer, or an optimizer and two of pytorch, keras and optax."""
+    json: bool = False
+    """Prints one JSON document instead of text."""
+
+    def check(self) -> None:
+        """Raises ValueError unless there are as many names as there must be."""
+        if len(self.names) not in (0, 1, 3):
+            given = " ".join(self.names)
+            raise ValueError(
+                f"explain {given}: name an optimizer, or an optimizer and two of "
+                "pytorch, keras and optax"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Check:
     """Checks optimizers against what all of ours keep, and names the case that fails.
 
@@ -290,7 +315,7 @@ class Info:
         """Has nothing to check."""
 
 
-_KINDS = (Ewma, Descend, Train, Compare, Export, Anatomy, Check, Info)
+_KINDS = (Ewma, Descend, Train, Compare, Export, Anatomy, Explain, Check, Info)
 COMMANDS = {kind.command: kind for kind in _KINDS}
 
 
