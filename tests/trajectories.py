@@ -1,5 +1,6 @@
 # What the dialects are run on, here and in the frameworks they speak for.
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +13,7 @@ from optax_lab import dialects
 STEPS = 150
 DROP = 100  # from this step on, the learning rate is a tenth
 SEEN = (1, 2, 10, DROP, STEPS)  # the steps whose parameters are kept
+QUICK = {"xla_backend_optimization_level": 0}  # what is compiled is run once
 RATE = {"pytorch": "lr", "keras": "learning_rate"}
 
 _SHAPES = {"b": (3,), "k": (2, 3, 4), "s": (), "w": (5, 3)}
@@ -231,9 +233,21 @@ def ours(case: Case, dtype: Any = np.float64) -> dict[str, np.ndarray]:
         params = optax.apply_updates(params, updates)
         return (params, state), params
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=QUICK)
     def run(params, rows):
         return jax.lax.scan(step, (params, rule.init(params)), rows)[1]
 
     path = run(*jax.tree.map(jnp.asarray, (start(case, dtype), gradients(case, dtype))))
     return {name: np.asarray(rows)[np.array(SEEN) - 1] for name, rows in path.items()}
+
+
+@functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK)
+def advance(rule: optax.GradientTransformation, params, state, rows):
+    """Takes a step along each row of gradients, and returns parameters and state."""
+
+    def step(carry, gradient):
+        params, state = carry
+        updates, state = rule.update(gradient, state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    return jax.lax.scan(step, (params, state), rows)[0]

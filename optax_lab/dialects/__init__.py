@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING
 from optax_lab import lazy
 
 if TYPE_CHECKING:
-    from optax_lab.dialects import keras, pytorch
+    from optax_lab.dialects import keras, pytorch, states
+    from optax_lab.dialects.explaining import explain
 
-_MODULES = {"keras": "keras", "pytorch": "pytorch"}
+_MODULES = {
+    "explain": "explaining",
+    "keras": "keras",
+    "pytorch": "pytorch",
+    "states": "states",
+}
 
-__all__ = ["keras", "pytorch"]
+__all__ = ["explain", "keras", "pytorch", "states"]
 
 __getattr__, __dir__ = lazy.attach(__name__, _MODULES)

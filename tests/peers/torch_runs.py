@@ -46,3 +46,14 @@ def run(case: Case, dtype=np.float64) -> dict[str, np.ndarray]:
                 for name, param in params.items():
                     seen[name].append(param.detach().numpy().copy())
     return {name: np.array(values) for name, values in seen.items()}
+
+
+def newton_schulz(x, coefficients, steps, eps):
+    """Returns what PyTorch's Muon makes of a matrix, but for its rounding."""
+    wide = x.T if x.size(0) > x.size(1) else x
+    wide = wide / (wide.norm() + eps)
+    a, b, c = coefficients
+    for _ in range(steps):
+        gram = wide @ wide.T
+        wide = a * wide + (b * gram + c * gram @ gram) @ wide
+    return wide.T if x.size(0) > x.size(1) else wide

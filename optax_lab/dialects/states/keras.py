@@ -1,0 +1,253 @@
+# Keras' optimizer variables: a list, told apart by their names and their order.
+
+import collections
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from jaxtyping import PyTree
+from optax.transforms import PartitionState
+
+from optax_lab import ewma
+from optax_lab.dialects import factors, ftrl, nadam
+from optax_lab.dialects.states import ages, nodes, slots, sums
+from optax_lab.dialects.states.slots import Key
+from optax_lab.transforms import rms
+
+_NAME = "Keras"
+
+
+def from_keras(
+    optimizer: optax.GradientTransformation,
+    params: PyTree,
+    variables: Sequence[Any],
+    *,
+    step: int | None = None,
+    order: PyTree | None = None,
+) -> PyTree:
+    """Returns the state that goes on where an optimizer of Keras stopped.
+
+    The variable that Keras' optimizer was built with as number i is leaf i of
+    `jax.tree.leaves(params)`, which has the keys of dicts sorted, unless `order` says
+    otherwise.
+
+    Args:
+      optimizer: one of `dialects.keras`, or one that keeps the same.
+      params: the parameters.
+      variables: `variables` of Keras' optimizer, whatever its backend: objects with a
+        `path` and a `value`.
+      step: how many steps were taken, if it is to be checked: Keras keeps it.
+      order: a tree like `params` of Keras' numbers.
+
+    Raises:
+      ValueError: if the state does not fit, with the leaf and the reason.
+    """
+    fresh = optimizer.init(params)
+    found = slots.find(fresh, params, _table(fresh), _NAME)
+    sums.check(optimizer, params, _sums_steps(fresh), _NAME)
+    matched = _matched(found, params, variables, order)
+    said = [(v.path, slots.array(v.value)) for v in variables if _last(v) == _STEP]
+    step = ages.needed(fresh, ages.agreed(said, step))
+    values = {}
+    for at, slot in matched.items():
+        name = f"the variable {variables[at].path}"
+        values[slot.leaf.place] = slot.given(slots.array(variables[at].value), name)
+    return nodes.filled(ages.after(optimizer, params, step), values)
+
+
+def to_keras(
+    state: PyTree,
+    params: PyTree,
+    variables: Sequence[Any],
+    *,
+    step: int | None = None,
+    order: PyTree | None = None,
+) -> list[np.ndarray]:
+    """Returns what `set_weights` of an optimizer of Keras takes.
+
+    Args:
+      state: the state of an optimizer of `dialects.keras`, or one that keeps the same
+        (a sum of directions, as Optax's SGD with a momentum has, is not).
+      params: the parameters.
+      variables: `variables` of Keras' optimizer, built with the same parameters. They
+        are only looked at; a learning rate stays what it is there.
+      step: how many steps were taken; needed where the state does not keep it, which
+        a state without schedules may not, and Keras does.
+      order: a tree like `params` of Keras' numbers.
+
+    Returns:
+      An array for each variable, in its place, shape and dtype.
+
+    Raises:
+      ValueError: if the state does not fit, with the leaf and the reason.
+    """
+    found = slots.find(state, params, _table(state), _NAME)
+    matched = _matched(found, params, variables, order)
+    step = ages.counted(state, step, _NAME)
+    weights = []
+    for at, variable in enumerate(variables):
+        value = slots.array(variable.value)
+        if at in matched:
+            slot = matched[at]
+            slot.given(value, f"the variable {variable.path}")  # has its shape
+            value = slot.taken().astype(value.dtype)
+        elif _last(variable) == _STEP:
+            value = np.asarray(step, value.dtype)
+        weights.append(value)
+    return weights
+
+
+# --- What Keras calls things ----------------------------------------------------------
+
+_STEP, _RATE = "iteration", "learning_rate"
+
+
+def _adam(node: Any, param: Any) -> dict[str, Key]:
+    is_average = isinstance(node.nu, ewma.Ewma)  # Adamax has a maximum
+    return slots.named(mu="momentum", nu="velocity" if is_average else "norm")
+
+
+def _factors(node: Any, param: Any) -> Mapping[str, Key | None]:
+    if np.ndim(param) < 2:
+        return {"v_row": Key("velocity"), "v_col": None}
+    return {"v_row": _without("r", -1), "v_col": _without("c", -2)}
+
+
+def _without(name: str, axis: int) -> Key:
+    """Returns the key of a mean whose axis, of length 1 here, is dropped there."""
+    return Key(name, lambda x: np.squeeze(x, axis), lambda x: np.expand_dims(x, axis))
+
+
+_STDDEV = slots.named(mu="average_gradient", nu="velocity")
+_DELTA = slots.named(e_g="accumulated_grad", e_x="accumulated_delta_var")
+_KEYS: dict[type, slots.Row] = {
+    optax.ScaleByAdamState: _adam,
+    optax.ScaleByAmsgradState: slots.named(
+        mu="momentum", nu="velocity", nu_max="velocity_hat"
+    ),
+    nadam.ScaleByWarmedNadamState: {
+        "mu": Key("momentum"),
+        "mu.weight": slots.rest_of_weight("u_product"),
+        "nu": Key("velocity"),
+    },
+    optax.ScaleByRmsState: slots.named(nu="velocity"),
+    rms.ScaleByRmsWithCountState: slots.named(nu="velocity"),
+    optax.ScaleByRStdDevState: _STDDEV,
+    rms.ScaleByRStdDevWithCountState: _STDDEV,
+    optax.ScaleByAdaDeltaState: _DELTA,
+    rms.ScaleByAdaDeltaWithCountState: _DELTA,
+    optax.ScaleByRssState: slots.named(sum_of_squares="accumulator"),
+    optax.ScaleByLionState: slots.named(mu="momentum"),
+    ftrl.FtrlState: slots.named(accumulator="accumulator", linear="linear"),
+    factors.LastFactorsState: _factors,
+}
+_SUFFIXES = (
+    "momentum",
+    "velocity",
+    "velocity_hat",
+    "norm",
+    "average_gradient",
+    "accumulator",
+    "accumulated_grad",
+    "accumulated_delta_var",
+    "linear",
+)
+_SQUARES = (optax.ScaleByRmsState, rms.ScaleByRmsWithCountState)
+_SQUARES += (optax.ScaleByRStdDevState, rms.ScaleByRStdDevWithCountState)
+
+
+def _table(state: PyTree) -> slots.Table:
+    """Returns the keys; RMSprop's sum is subtracted there, and added here."""
+    turned = Key("momentum", there=np.negative, here=np.negative)
+    key = turned if nodes.has(state, *_SQUARES) else Key("momentum")
+    row = {"trace": key}
+    return _KEYS | dict.fromkeys(sums.TRACES, row)
+
+
+def _sums_steps(state: PyTree) -> bool:
+    """Whether Keras sums steps: all but Muon do, which makes its sum orthogonal."""
+    return not nodes.has(state, PartitionState)
+
+
+# --- Its list of variables ------------------------------------------------------------
+
+
+def _matched(
+    found: list[slots.Slot],
+    params: PyTree,
+    variables: Sequence[Any],
+    order: PyTree | None,
+) -> dict[int, slots.Slot]:
+    """Returns the slot of each variable that has one, by its place in the list.
+
+    Raises:
+      ValueError: if variables are missing, or there are others.
+    """
+    is_factored = any(isinstance(s.leaf.node, factors.LastFactorsState) for s in found)
+    places = (_triples if is_factored else _by_suffix)(variables)
+    own = {number for _, number in places if number is not None}
+    size = len(jax.tree.leaves(params))
+    numbers = slots.order(params, order, len(own) if own else size, _NAME)
+    if not is_factored:  # there every parameter has all three, used or not
+        there = [[k for k, n in places if n in (None, number)] for number in numbers]
+        slots.check_keys(found, there, params, _NAME)
+    number = lambda slot: None if slot.index is None else numbers[slot.index]
+    return {places[slot.key.name, number(slot)]: slot for slot in found}
+
+
+def _by_suffix(variables: Sequence[Any]) -> dict[tuple[str, int | None], int]:
+    """Returns the places of arrays by their key and their parameter's number.
+
+    They are called `dense_kernel_momentum`; a parameter's number is that of its first
+    array among those of others.
+    """
+    numbers: dict[tuple[str, int], int] = {}
+    places: dict[tuple[str, int | None], int] = {}
+    times = collections.Counter()
+    for at, name in _arrays(variables):
+        prefix, suffix = _split(name)
+        if suffix is None:
+            # Nadam's product of decays has no name of its own
+            places["u_product" if name.startswith("variable") else name, None] = at
+            continue
+        twin = times[name]  # two parameters may have the same name
+        times[name] += 1
+        number = numbers.setdefault((prefix, twin), len(numbers))
+        places[suffix, number] = at
+    return places
+
+
+def _triples(variables: Sequence[Any]) -> dict[tuple[str, int | None], int]:
+    """Returns the same of Adafactor, whose rows and columns have no names.
+
+    Raises:
+      ValueError: if every third one is not a velocity.
+    """
+    rows = list(_arrays(variables))
+    suffixes = [_split(name)[1] for _, name in rows]
+    if suffixes != [None, None, "velocity"] * (len(rows) // 3):
+        told = ", ".join(name for _, name in rows) or "nothing"
+        raise ValueError(f"these are not the variables of Keras' Adafactor: {told}")
+    keys = ("r", "c", "velocity")
+    return {(keys[n % 3], n // 3): at for n, (at, _) in enumerate(rows)}
+
+
+def _arrays(variables: Sequence[Any]) -> Iterator[tuple[int, str]]:
+    """Yields the places and names of all but the step and the learning rate."""
+    for at, variable in enumerate(variables):
+        if _last(variable) not in (_STEP, _RATE):
+            yield at, _last(variable)
+
+
+def _last(variable: Any) -> str:
+    return variable.path.rpartition("/")[2]
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    """Splits a name into its parameter's and one of `_SUFFIXES`, None without any."""
+    for suffix in _SUFFIXES:
+        if name.endswith(f"_{suffix}"):
+            return name.removesuffix(f"_{suffix}"), suffix
+    return name, None

@@ -1,0 +1,131 @@
+# What the leaves of a state are: found by the classes of its nodes, wherever they are.
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import PyTree
+from optax.transforms import PartitionState
+
+from optax_lab import ewma
+
+Place = tuple  # the path of a leaf, as `jax.tree_util` has it
+
+_COUNTS = ("count", "step")
+# The label of `partition` that has all leaves which are no matrices, and so any of
+# shape (1,): to the other labels one of that shape is what stands in for a leaf.
+_REST = "adam"
+
+
+class Leaf(NamedTuple):
+    """One array of a state.
+
+    Attributes:
+      place: its path in the state.
+      value: the array.
+      node: the innermost state around it, an instance of a class called …State.
+      owner: that state's own path.
+      field: what the leaf belongs to in that state; `mu.weight` is an average's weight.
+      path: where it is in that field, which is where its parameter is among the
+        parameters.
+      stands_in: whether it may be nothing: `partition` keeps one number for each leaf
+        of another label.
+    """
+
+    place: Place
+    value: Any
+    node: Any
+    owner: Place
+    field: str
+    path: Place
+    stands_in: bool
+
+    def __str__(self) -> str:
+        """Returns the path, for errors."""
+        return "state" + jax.tree_util.keystr(self.place)
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it counts the steps."""
+        is_whole = jnp.issubdtype(jnp.result_type(self.value), jnp.integer)
+        return is_whole and jnp.ndim(self.value) == 0 and self.field in _COUNTS
+
+    @property
+    def is_weight(self) -> bool:
+        """Whether it is the weight of an average."""
+        return self.field.endswith(".weight")
+
+
+def leaves(state: PyTree) -> list[Leaf]:
+    """Returns all arrays of a state, in JAX's order."""
+    return [_leaf(state, *each) for each in jax.tree.leaves_with_path(state)]
+
+
+def counts(state: PyTree) -> list[Leaf]:
+    """Returns the leaves that count steps."""
+    return [leaf for leaf in leaves(state) if leaf.is_count]
+
+
+def has(state: PyTree, *classes: type) -> bool:
+    """Whether a node of one of these classes is in a state."""
+    is_one = lambda node: isinstance(node, classes)
+    return any(map(is_one, jax.tree.leaves(state, is_leaf=is_one)))
+
+
+def filled(state: PyTree, values: dict[Place, Any]) -> PyTree:
+    """Puts copies of values in the places of some leaves, in those leaves' dtypes."""
+
+    def put(place, leaf):
+        if place not in values:
+            return leaf
+        # A view would change with the tensor that it was taken from.
+        return jnp.array(values[place], jnp.result_type(leaf))
+
+    return jax.tree_util.tree_map_with_path(put, state)
+
+
+def is_nothing(leaf: Leaf, param: Any) -> bool:
+    """Whether a leaf only stands in for one of another label of `partition`."""
+    if not leaf.stands_in:
+        return False
+    labels = [getattr(entry, "key", None) for entry in leaf.place]
+    return jnp.shape(param) != (1,) or _REST not in labels
+
+
+def _leaf(state: PyTree, place: Place, value: Any) -> Leaf:
+    """Walks down to a leaf, and remembers the last state that it came through."""
+    node, owner, depth, is_split = state, None, 0, False
+    for at, entry in enumerate(place):
+        if _is_state(node):
+            owner, depth = node, at
+            is_split |= isinstance(node, PartitionState)
+        node = _child(node, entry)
+    field, path = _field(owner, place[depth:])
+    stands_in = is_split and jnp.shape(value) == (1,)
+    return Leaf(place, value, owner, place[:depth], field, path, stands_in)
+
+
+def _is_state(node: Any) -> bool:
+    is_named = isinstance(node, tuple) and hasattr(node, "_fields")
+    return is_named and type(node).__name__.endswith("State")
+
+
+def _field(owner: Any, path: Place) -> tuple[str, Place]:
+    """Splits a path below a state into the field's name and the rest."""
+    if owner is None:
+        return "", path
+    name, rest = path[0].name, path[1:]
+    if not isinstance(getattr(owner, name), ewma.Ewma):
+        return name, rest
+    return (name, rest[1:]) if rest[0].name == "average" else (f"{name}.weight", ())
+
+
+def _child(node: Any, entry: Any) -> Any:
+    match entry:
+        case jax.tree_util.GetAttrKey():
+            return getattr(node, entry.name)
+        case jax.tree_util.SequenceKey():
+            return node[entry.idx]
+        case jax.tree_util.DictKey():
+            return node[entry.key]
+    return None  # a node of someone's own, below which there is no state

@@ -1,0 +1,236 @@
+# PyTorch's `state_dict()`: for each parameter, by number, a dict of tensors.
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from jaxtyping import PyTree
+
+from optax_lab import ewma
+from optax_lab.dialects import factors, nadam, pytorch, steps
+from optax_lab.dialects.states import ages, nodes, slots, sums
+from optax_lab.dialects.states.slots import Key
+from optax_lab.transforms import rms
+
+_NAME = "PyTorch"
+
+
+def from_pytorch(
+    optimizer: optax.GradientTransformation,
+    params: PyTree,
+    state_dict: Mapping[str, Any],
+    *,
+    step: int | None = None,
+    order: PyTree | None = None,
+) -> PyTree:
+    """Returns the state that goes on where an optimizer of PyTorch stopped.
+
+    Parameter i of PyTorch is leaf i of `jax.tree.leaves(params)`, which has the keys of
+    dicts sorted, unless `order` says otherwise. Shapes are PyTorch's: a linear layer
+    whose weight is transposed here needs its averages transposed first.
+
+    Args:
+      optimizer: one of `dialects.pytorch`, or one that keeps the same.
+      params: the parameters.
+      state_dict: what `state_dict()` of PyTorch's optimizer returned.
+      step: how many steps were taken; needed where PyTorch does not keep it, which
+        SGD and Muon do not, and the state here does. 0 with an empty `state_dict`
+        is a fresh state.
+      order: a tree like `params` of PyTorch's numbers.
+
+    >>> import jax.numpy as jnp, numpy as np
+    >>> from optax_lab.dialects import pytorch, states
+    >>> entry = {"step": 50, "exp_avg": np.ones(2), "exp_avg_sq": np.ones(2)}
+    >>> kept = {"state": {0: entry}, "param_groups": [{"params": [0]}]}
+    >>> adam, params = pytorch.Adam(lr=0.1), jnp.zeros(2)
+    >>> state = states.from_pytorch(adam, params, kept)
+    >>> updates, state = adam.update(jnp.ones(2), state, params)
+    >>> print(updates.round(3))
+    [-0.022 -0.022]
+
+    Raises:
+      ValueError: if the state does not fit, with the leaf and the reason.
+    """
+    kept = _kept(params, state_dict, order)
+    fresh = optimizer.init(params)
+    found = slots.find(fresh, params, _KEYS, _NAME)
+    if step == 0 and not any(entries for _, entries in kept):
+        return fresh
+    there = [[key for key in entries if key != "step"] for _, entries in kept]
+    slots.check_keys(found, there, params, _NAME)
+    sums.check(optimizer, params, False, _NAME)
+    said = [(f"{n}['step']", e["step"]) for n, e in kept if "step" in e]
+    step = ages.agreed([(name, slots.array(value)) for name, value in said], step)
+    places = [slot.leaf.place for slot in found]
+    state = ages.after(optimizer, params, ages.needed(fresh, step, places))
+    values = {slot.leaf.place: _value(slot, kept) for slot in found}
+    return nodes.filled(state, values)
+
+
+def to_pytorch(
+    state: PyTree,
+    params: PyTree,
+    torch_optimizer: Any,
+    *,
+    step: int | None = None,
+    order: PyTree | None = None,
+) -> dict[str, Any]:
+    """Returns what `load_state_dict` of an optimizer of PyTorch takes.
+
+    The learning rate and all other arguments stay those of that optimizer. An average
+    whose decay has changed on the way has another bias there, where the last decay is
+    taken for all.
+
+    Args:
+      state: the state of an optimizer of `dialects.pytorch`, or one that keeps the
+        same (a sum of steps, as Optax's RMSprop with a momentum has, is not).
+      params: the parameters.
+      torch_optimizer: PyTorch's, made of the same parameters; it is only looked at.
+      step: how many steps were taken; needed where the state does not keep it, which
+        a state without schedules may not, and PyTorch does.
+      order: a tree like `params` of PyTorch's numbers.
+
+    Returns:
+      A dict of tensors in the dtypes and on the devices of PyTorch's parameters.
+      Steps and other numbers are Python's, of which PyTorch makes tensors.
+
+    Raises:
+      ValueError: if the state does not fit, with the leaf and the reason.
+    """
+    groups = torch_optimizer.param_groups
+    tensors = [tensor for group in groups for tensor in group["params"]]
+    numbers = slots.order(params, order, len(tensors), _NAME)
+    _check_params(params, tensors, numbers)
+    found = slots.find(state, params, _KEYS, _NAME)
+    _check_class(found, params, torch_optimizer)
+
+    entries: dict[int, dict[str, Any]] = {number: {} for number in numbers}
+    for slot in found:
+        value = slot.taken()
+        if slot.index is None:
+            for entry in entries.values():
+                entry[slot.key.name] = float(value)
+        else:
+            number = numbers[slot.index]
+            entries[number][slot.key.name] = _tensor(value, tensors[number])
+    if any(not isinstance(slot.leaf.node, _WITHOUT_STEP) for slot in found):
+        taken = float(ages.counted(state, step, _NAME))
+        entries = {number: {"step": taken} | entry for number, entry in entries.items()}
+    kept = {number: entry for number, entry in entries.items() if entry}
+    return {"state": kept, "param_groups": torch_optimizer.state_dict()["param_groups"]}
+
+
+# --- What PyTorch calls things --------------------------------------------------------
+
+
+def _adam(node: Any, param: Any) -> dict[str, Key]:
+    is_average = isinstance(node.nu, ewma.Ewma)  # Adamax has a maximum
+    return slots.named(mu="exp_avg", nu="exp_avg_sq" if is_average else "exp_inf")
+
+
+def _factors(node: Any, param: Any) -> Mapping[str, Key | None]:
+    if np.ndim(param) > 1:
+        return slots.named(v_row="row_var", v_col="col_var")
+    return {"v_row": Key("variance"), "v_col": None}
+
+
+_STDDEV = slots.named(mu="grad_avg", nu="square_avg")
+_DELTA = slots.named(e_g="square_avg", e_x="acc_delta")
+_TRACE = slots.named(trace="momentum_buffer")
+_KEYS: slots.Table = {
+    optax.ScaleByAdamState: _adam,
+    optax.ScaleByAmsgradState: slots.named(
+        mu="exp_avg", nu="exp_avg_sq", nu_max="max_exp_avg_sq"
+    ),
+    nadam.ScaleByWarmedNadamState: {
+        "mu": Key("exp_avg"),
+        "mu.weight": slots.rest_of_weight("mu_product"),
+        "nu": Key("exp_avg_sq"),
+    },
+    optax.ScaleByRmsState: slots.named(nu="square_avg"),
+    rms.ScaleByRmsWithCountState: slots.named(nu="square_avg"),
+    optax.ScaleByRStdDevState: _STDDEV,
+    rms.ScaleByRStdDevWithCountState: _STDDEV,
+    optax.ScaleByAdaDeltaState: _DELTA,
+    rms.ScaleByAdaDeltaWithCountState: _DELTA,
+    optax.ScaleByRssState: slots.named(sum_of_squares="sum"),
+    **dict.fromkeys(sums.TRACES, _TRACE),
+    optax.EmaState: slots.named(ema="momentum_buffer"),
+    steps.RpropState: slots.named(prev="prev", step_size="step_size"),
+    steps.AsgdState: {
+        "eta": Key("eta", is_shared=True),
+        "mu": Key("mu", is_shared=True),
+        "ax": Key("ax"),
+    },
+    factors.LastFactorsState: _factors,
+}
+_WITHOUT_STEP = (*sums.TRACES, optax.EmaState)
+
+
+# --- Its dicts and tensors ------------------------------------------------------------
+
+
+def _kept(
+    params: PyTree, state_dict: Mapping[str, Any], order: PyTree | None
+) -> list[tuple[str, dict[str, Any]]]:
+    """Returns what each leaf of the parameters is called there, and its arrays."""
+    if not {"state", "param_groups"} <= set(state_dict):
+        told = ", ".join(map(str, state_dict)) or "nothing"
+        raise ValueError(
+            f"state_dict must have state and param_groups, an optimizer's, got {told}"
+        )
+    state, groups = state_dict["state"], state_dict["param_groups"]
+    numbers = [number for group in groups for number in group["params"]]
+    places = slots.order(params, order, len(numbers), _NAME)
+    if odd := set(state) - set(numbers):
+        raise ValueError(f"state_dict has a state for {odd}, which are no parameters")
+    # None is what some versions keep in the place of nothing.
+    entry = lambda n: {k: v for k, v in state.get(n, {}).items() if v is not None}
+    at = [numbers[place] for place in places]
+    return [(f"state_dict['state'][{n}]", entry(n)) for n in at]
+
+
+def _value(slot: slots.Slot, kept: list[tuple[str, dict[str, Any]]]) -> np.ndarray:
+    """Returns what a slot's leaf becomes."""
+    name = slot.key.name
+    if slot.index is not None:
+        where, entries = kept[slot.index]
+        return slot.given(slots.array(entries[name]), f"{where}['{name}']")
+    values = [slot.given(slots.array(e[name]), f"{w}['{name}']") for w, e in kept]
+    if any(value != values[0] for value in values):
+        told = ", ".join(str(float(value)) for value in values)
+        raise ValueError(f"{slot.leaf} is one number, and {name} is {told}")
+    return values[0]
+
+
+def _tensor(value: np.ndarray, like: Any) -> Any:
+    """Returns a tensor in the dtype and on the device of another."""
+    if (
+        value.dtype.kind not in "fc"
+    ):  # NumPy has no bfloat16, and PyTorch takes no other
+        value = value.astype(np.float32)
+    return like.new_tensor(value)
+
+
+def _check_params(params: PyTree, tensors: list[Any], numbers: list[int]) -> None:
+    names, leaves = slots.names(params), jax.tree.leaves(params)
+    for name, leaf, number in zip(names, leaves, numbers, strict=True):
+        shape = tuple(tensors[number].shape)
+        slots.check_shape(name, np.shape(leaf), f"PyTorch's parameter {number}", shape)
+
+
+def _check_class(found: list[slots.Slot], params: PyTree, torch_optimizer: Any) -> None:
+    """Refuses a state that PyTorch's class would not have, if we know the class."""
+    name = type(torch_optimizer).__name__
+    if name not in pytorch.__all__:
+        return
+    make = getattr(pytorch, name)
+    group = torch_optimizer.param_groups[0]
+    asked = (set(inspect.signature(make).parameters) & set(group)) - {"lr"}
+    optimizer = make(**{argument: group[argument] for argument in asked})
+    theirs = slots.find(optimizer.init(params), params, _KEYS, _NAME)
+    there = slots.keys(theirs, len(jax.tree.leaves(params)))
+    slots.check_keys(found, there, params, f"{_NAME}'s {name}")
