@@ -35,6 +35,11 @@ REASONS: dict[tuple[str, str, str], str] = {
     ): "both start at 0; that squares are real is a test of the family's",
     ("optimizers.sign", "signum", "False → True"): "a debiased average has its sign",
     (
+        "transforms.maxima",
+        "scale_by_adamax",
+        "ewma.raw → ewma.read",
+    ): "a maximum has a weight of 1",
+    (
         "transforms.factored",
         "scale_by_factored_rms",
         "ewma.raw → ewma.read",

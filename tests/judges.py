@@ -162,6 +162,14 @@ def a_maximum_of_nothing():
     close(rule.update(zeros, rule.init(zeros))[0], zeros)
 
 
+def a_maximum_that_is_added_to():
+    add = lambda nu: nu.average + 0.5 * nu.weight.astype(nu.average.dtype)
+    rule = maxima.scale_by_adamax(0.5, 0.5, eps=0.0, denominator=add)
+    g = np.array([2.0, -4.0])
+    updates, _ = rule.update(jnp.asarray(g), rule.init(g))
+    close(updates, g / (np.abs(g) + 0.5))  # the maximum has a weight of 1
+
+
 def a_weight_that_comes_to_rest():
     eps, count, decay, most = np.finfo(float).eps, 1e12, 0.75, 7
     for missing, taken in ((4 * eps, 4 * eps), (3 * eps, 0)):
@@ -323,9 +331,16 @@ ALL = {
         matrix_judges.slopes_of_roots,
         matrix_judges.eigenvectors,
     ],
-    "maxima": [a_maximum_under_another_denominator, a_maximum_of_nothing],
+    "maxima": [
+        a_maximum_under_another_denominator,
+        a_maximum_of_nothing,
+        a_maximum_that_is_added_to,
+    ],
     "numerics": [denominators, squares, norms, sums],
-    "orthogonal": [matrix_judges.stacks_of_matrices],
+    "orthogonal": [
+        matrix_judges.stacks_of_matrices,
+        matrix_judges.matrices_without_an_average,
+    ],
     "parameters": [averages_of_parameters],
     "partition": [matrix_judges.leaves_of_two_kinds],
     "rectified": [a_weight_that_comes_to_rest],

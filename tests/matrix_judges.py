@@ -164,6 +164,14 @@ def stacks_of_matrices():
             raise AssertionError(bad)
 
 
+def matrices_without_an_average():
+    g = 1e-8 * np.random.default_rng(0).normal(size=(3, 2))  # as small as ε
+    rule = orthogonal.orthogonalize()
+    updates, _ = rule.update(jnp.asarray(g), rule.init(g))
+    steps = orthogonal_papers.STANDARD, 5, "frobenius", 1e-8
+    close(updates, orthogonal_papers.polar(g, *steps))
+
+
 def leaves_of_two_kinds():
     labels = lambda tree: jax.tree.map(lambda x: "a" if x.ndim else "b", tree)
     decays = scaling.add_decayed_weights(0.5)

@@ -122,7 +122,7 @@ def scale_by_adamax(
         key = numerics.rounding_key(rounding, state.count, 0, state.mu)
         mu = ewma.update(state.mu, updates, b1, key=key)
         nu = precision.store(precision.each(larger, state.nu, updates), state.nu)
-        below = denominator(ewma.Ewma(nu, jnp.ones_like(mu.weight)))
+        below = denominator(ewma.Ewma(nu, jnp.ones([], jnp.float32)))
         step = numerics.divide(ewma.read(mu), precision.each(over_0, below))
         count = optax.safe_increment(state.count)
         return numerics.like(step, updates), ScaleByAdamState(count, mu, nu)

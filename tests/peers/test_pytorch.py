@@ -48,17 +48,8 @@ def test_muon_goes_where_pytorchs_rounded_one_goes(case):
 
 @pytest.mark.parametrize("case", MUON, ids=str)
 def test_muon_is_pytorchs_but_for_its_rounding(case, monkeypatch):
-    def in_float64(x, coefficients, steps, eps):
-        wide = x.T if x.size(0) > x.size(1) else x
-        wide = wide / (wide.norm() + eps)
-        a, b, c = coefficients
-        for _ in range(steps):
-            gram = wide @ wide.T
-            wide = a * wide + (b * gram + c * gram @ gram) @ wide
-        return wide.T if x.size(0) > x.size(1) else wide
-
     rounded = "torch.optim._muon._zeropower_via_newtonschulz"
-    monkeypatch.setattr(rounded, in_float64)
+    monkeypatch.setattr(rounded, torch_runs.newton_schulz)
     theirs = torch_runs.run(case)
     for name, values in trajectories.ours(case).items():
         np.testing.assert_allclose(values, theirs[name], rtol=0, atol=1e-10)
