@@ -2,8 +2,11 @@
 
 import inspect
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
+import optax.contrib
 import pytest
 
 from optax_lab.dialects import pytorch
@@ -53,6 +56,26 @@ def test_muon_is_pytorchs_but_for_its_rounding(case, monkeypatch):
     theirs = torch_runs.run(case)
     for name, values in trajectories.ours(case).items():
         np.testing.assert_allclose(values, theirs[name], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Adamax"])
+def test_a_complex_parameter_is_two_real_ones_as_in_pytorch(name):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(20, 2, 3)) + 1j * rng.normal(size=(20, 2, 3))
+    weight = torch.nn.Parameter(torch.tensor(rows[0]))
+    theirs = getattr(torch.optim, name)([weight], lr=0.1, weight_decay=0.1)
+    ours = optax.contrib.split_real_and_imaginary(
+        getattr(pytorch, name)(lr=0.1, weight_decay=0.1)
+    )
+    params = jnp.asarray(rows[0])
+    state = ours.init(params)
+    for gradient in rows:
+        weight.grad = torch.tensor(gradient)
+        theirs.step()
+        with jax.numpy_dtype_promotion("standard"):
+            updates, state = ours.update(jnp.asarray(gradient), state, params)
+        params = optax.apply_updates(params, updates)
+    np.testing.assert_allclose(params, weight.detach().numpy(), atol=1e-10)
 
 
 @pytest.mark.parametrize("name", pytorch.__all__)
