@@ -67,7 +67,7 @@ def scale_by_last_factors(
             return g / numerics.root(jnp.maximum(nu, least(nu)))
 
         step = precision.each(divide, updates, rows.average, columns.average)
-        count = optax.safe_increment(state.count)
+        count = jnp.asarray(optax.safe_increment(state.count))
         return numerics.like(step, updates), LastFactorsState(count, rows, columns)
 
     return optax.GradientTransformation(init_fn, update_fn)

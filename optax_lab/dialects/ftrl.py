@@ -1,4 +1,5 @@
 # Follow the regularised leader, per coordinate: Keras' Ftrl.
+# pyright: reportOperatorIssue=false
 
 from typing import NamedTuple
 

@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Int
 
 from optax_lab import ewma, precision
-from optax_lab.transforms import adam, numerics
+from optax_lab.transforms import numerics
 
 
 class ScaleByWarmedNadamState(NamedTuple):
@@ -40,11 +40,13 @@ def scale_by_warmed_nadam(
     denominator = numerics.outside(eps)
 
     def init_fn(params):
-        return ScaleByWarmedNadamState(*adam.zero_moments(params, None, None))
+        nu = ewma.init(params, dtype=numerics.statistic_dtype())
+        count = jnp.zeros([], jnp.int32)
+        return ScaleByWarmedNadamState(count, ewma.init(params), nu)
 
     def update_fn(updates, state, params=None):
         del params
-        count = optax.safe_increment(state.count)
+        count = jnp.asarray(optax.safe_increment(state.count))
         step = jnp.asarray(count, state.mu.weight.dtype)
         now, after = (_risen(b1, momentum_decay, step + n) for n in (0, 1))
         weight = _weighed(state.mu.weight, now)
@@ -52,13 +54,8 @@ def scale_by_warmed_nadam(
         mu = ewma.update(state.mu, updates, b1)._replace(weight=weight)
         nu = ewma.update(state.nu, numerics.abs_sq(updates), b2)
 
-        def ahead(m, g):
-            return None if g is None else _ahead(m, g)
-
-        def _ahead(m, g):
-            return after * m / next_weight + (1 - now) * g / weight
-
-        mean = precision.each(ahead, mu.average, updates)
+        ahead = lambda m, g: after * m / next_weight + (1 - now) * g / weight
+        mean = precision.each(lambda g, m: ahead(m, g), updates, mu.average)
         step = numerics.divide(mean, denominator(nu))
         return numerics.like(step, updates), ScaleByWarmedNadamState(count, mu, nu)
 

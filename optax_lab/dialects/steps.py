@@ -1,4 +1,5 @@
 # Rules of PyTorch that Optax lacks, or gets wrong: step sizes by sign, averaged SGD.
+# pyright: reportOperatorIssue=false
 
 from typing import NamedTuple
 
@@ -113,11 +114,11 @@ def asgd(
         arrived = precision.each(arrive, params, moves)
         average = ewma.Ewma(state.ax, jnp.ones_like(state.mu))
         average = ewma.update(average, arrived, 1 - state.mu)
-        step = optax.safe_increment(state.step)
+        step = jnp.asarray(optax.safe_increment(state.step))
         fall = lambda t: learning_rate / (1 + lambd * learning_rate * t) ** alpha
         weigh = lambda t: 1 / jnp.maximum(1, t - t0)
         t = jnp.asarray(step, state.eta.dtype)
-        rates = [precision.each(f, t).astype(t.dtype) for f in (fall, weigh)]
-        return numerics.like(moves, updates), AsgdState(step, *rates, average.average)
+        eta, mu = (precision.each(f, t).astype(t.dtype) for f in (fall, weigh))
+        return numerics.like(moves, updates), AsgdState(step, eta, mu, average.average)
 
     return optax.GradientTransformation(init_fn, update_fn)

@@ -2,7 +2,14 @@
 
 import difflib
 
-from optax_lab.dialects.explaining import descent, factored, moments, scaled, whole
+from optax_lab.dialects.explaining import (
+    descent,
+    directions,
+    factored,
+    moments,
+    scaled,
+    whole,
+)
 from optax_lab.dialects.explaining.forms import FRAMEWORKS
 
 OPTIMIZERS = {
@@ -14,11 +21,11 @@ OPTIMIZERS = {
     "adamw": moments.ADAMW,
     "amsgrad": moments.AMSGRAD,
     "adamax": moments.ADAMAX,
-    "nadam": moments.NADAM,
-    "radam": moments.RADAM,
+    "nadam": directions.NADAM,
+    "radam": directions.RADAM,
     "rprop": descent.RPROP,
     "adafactor": factored.ADAFACTOR,
-    "lamb": moments.LAMB,
+    "lamb": directions.LAMB,
     "lion": descent.LION,
     "muon": whole.MUON,
     "ftrl": descent.FTRL,

@@ -178,7 +178,7 @@ def _adam(beta_1, beta_2, epsilon, amsgrad: bool) -> optax.GradientTransformatio
 
 def _stepped(
     rule: optax.GradientTransformation, learning_rate, weight_decay
-) -> optax.GradientTransformation:
+) -> optax.GradientTransformationExtraArgs:
     """Puts a rule's steps after the decay."""
     steps = optax.chain(rule, links.learning_rate(learning_rate))
     return links.after_decay(steps, learning_rate, weight_decay)

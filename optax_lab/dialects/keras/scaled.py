@@ -1,6 +1,6 @@
 # Keras' optimizers that divide gradients by what they have been.
 # `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
+# pyright: reportArgumentType=false, reportOperatorIssue=false
 
 import jax
 import jax.numpy as jnp

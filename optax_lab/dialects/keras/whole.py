@@ -1,6 +1,6 @@
 # Keras' optimizer of whole matrices, with Adam for the rest.
 # `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
+# pyright: reportArgumentType=false, reportOperatorIssue=false
 
 import re
 from collections.abc import Callable

@@ -190,7 +190,7 @@ def _decayed(
     weight_decay,
     maximize: bool,
     is_decoupled: bool = False,
-) -> optax.GradientTransformation:
+) -> optax.GradientTransformationExtraArgs:
     """Puts a rule between what PyTorch does to gradients and to parameters."""
     inside, outside = (0, weight_decay) if is_decoupled else (weight_decay, 0)
     return optax.chain(
