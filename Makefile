@@ -10,11 +10,11 @@ compare: .venv/.installed
 	$(BIN)/optax-lab compare $(ARGS)
 
 test: .venv/.tests lint
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --ignore tests/peers $(ARGS)
 
 # The dialects beside PyTorch and Keras themselves (about a gigabyte of them).
 test-peers: .venv/.peers
-	$(BIN)/python -m pytest tests/peers $(ARGS)
+	$(BIN)/python -m pytest -n auto tests/peers $(ARGS)
 
 lint: .venv/.tests
 	$(BIN)/ruff check .
