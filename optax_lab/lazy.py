@@ -19,13 +19,22 @@ def attach(
 
     def getattr_(name: str) -> Any:
         if name not in modules:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise AttributeError(_unknown(package, name, modules))
         if name not in kept:
             module = _load(f"{package}.{modules[name]}")
             kept[name] = module if name == modules[name] else getattr(module, name)
         return kept[name]
 
     return getattr_, lambda: sorted(modules)
+
+
+def _unknown(package: str, name: str, modules: dict[str, str]) -> str:
+    """Says that there is no such name, and which are nearest."""
+    import difflib  # which a name that is there does not cost
+
+    near = " or ".join(difflib.get_close_matches(name, modules))
+    hint = f"; did you mean {near}?" if near else ""
+    return f"module {package!r} has no attribute {name!r}{hint}"
 
 
 def _load(name: str) -> Any:

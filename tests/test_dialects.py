@@ -1,10 +1,12 @@
 # PyTorch's and Keras' optimizers against what PyTorch and Keras made of the same steps.
 
+import inspect
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from optax_lab import dialects
@@ -157,3 +159,68 @@ def test_keras_muon_takes_adam_where_a_path_says_so():
     assert not np.allclose(first(moves[0], "embedding"), first(moves[0], "head"))
     np.testing.assert_array_equal(*(first(moves[1], k) for k in ("embedding", "head")))
     np.testing.assert_array_equal(*(first(moves[2], k) for k in ("embedding", "head")))
+
+
+DECAYING = [
+    (framework, name)
+    for framework in trajectories.RATE
+    for name in getattr(dialects, framework).__all__
+    if (framework, name) != ("pytorch", "Rprop")
+]
+
+
+@pytest.mark.parametrize(("framework", "name"), DECAYING)
+def test_a_parameter_without_a_gradient_does_not_decay(framework, name):
+    optimizer = getattr(getattr(dialects, framework), name)(weight_decay=0.1)
+    params = {"v": jnp.ones((2, 3)), "w": jnp.ones((3, 2))}
+    grads = {"v": None, "w": jnp.ones((3, 2))}
+    updates, _ = optimizer.update(grads, optimizer.init(params), params)
+    np.testing.assert_array_equal(updates["v"], jnp.zeros((2, 3)))
+    assert np.all(np.asarray(updates["w"]) != 0)
+
+
+@pytest.mark.parametrize(("framework", "name"), DECAYING)
+def test_it_works_in_inject_hyperparams(framework, name):
+    make = getattr(getattr(dialects, framework), name)
+    shape = ("ns_steps", "muon_a", "muon_b", "muon_c")  # of the iteration
+    static = tuple(n for n in shape if n in inspect.signature(make).parameters)
+    injected = optax.inject_hyperparams(make, static_args=static)()
+    params = {"v": jnp.ones((2, 3)), "w": jnp.ones((3, 2))}
+    with jax.numpy_dtype_promotion("standard"):
+        updates, _ = injected.update(params, injected.init(params), params)
+    plain = make()
+    expected, _ = plain.update(params, plain.init(params), params)
+    near = {"rtol": 1e-5, "atol": 1e-8}
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, **near), updates, expected
+    )
+
+
+def test_dampening_acts_only_where_there_is_a_momentum():
+    def moved(momentum):
+        rule = dialects.pytorch.SGD(0.1, momentum=momentum, dampening=0.25)
+        state, total = rule.init(jnp.zeros(2)), jnp.zeros(2)
+        for _ in range(3):
+            updates, state = rule.update(jnp.ones(2), state)
+            total += updates
+        return total
+
+    grid = jax.vmap(moved)(jnp.array([0.0, 0.5]))
+    np.testing.assert_allclose(grid, [moved(0), moved(0.5)], rtol=1e-6)
+    assert not np.allclose(*grid)
+
+
+def test_an_unknown_optimizer_or_dialect_is_named_with_the_nearest():
+    for where, name, near in (
+        (dialects.pytorch, "Adm", "Adam"),
+        (dialects.keras, "NAdam", "Nadam"),
+        (dialects, "keraz", "keras"),
+    ):
+        with pytest.raises(AttributeError, match=f"{name}'; did you mean .*{near}"):
+            getattr(where, name)
+
+
+def test_parameters_in_the_place_of_the_rate_are_refused():
+    for params in ({"w": 1}, [1.0], iter([1.0]), None):
+        with pytest.raises(TypeError, match=r"lr must be a number, .* or a schedule"):
+            dialects.pytorch.Adam(params)

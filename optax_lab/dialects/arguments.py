@@ -4,7 +4,7 @@ import difflib
 import functools
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import NoneType
 from typing import Any, get_args
 
@@ -43,15 +43,15 @@ def dialect(
             _check_names(framework, factory.__name__, signature, kwargs)
             bound = signature.bind(*args, **kwargs)
             for name, (nothing, instead) in refused.items():
-                value = bound.arguments.pop(name, nothing)
-                if not _is_same(value, nothing):
+                value = bound.arguments.pop(name, None)
+                if value is not None and not _is_same(value, nothing):
                     raise ValueError(
                         f"{name}={value!r} is no part of a transformation: {instead}"
                     )
             for name in ignored:
                 bound.arguments.pop(name, None)
             for name, value in bound.arguments.items():
-                _check_sign(name, value, signature.parameters[name])
+                _check_value(name, value, signature.parameters[name])
             return _of_real(framework, make(*bound.args, **bound.kwargs))
 
         called.__signature__ = signature
@@ -65,13 +65,21 @@ def _is_same(value: Any, nothing: Any) -> bool:
     return isinstance(value, bool | int | float | NoneType) and value == nothing
 
 
-def _check_sign(name: str, value: Any, parameter: inspect.Parameter) -> None:
-    """Refuses a Python number that is not finite, or not on its default's side of 0.
+def _check_value(name: str, value: Any, parameter: inspect.Parameter) -> None:
+    """Refuses what is no number, not finite, or not on its default's side of 0.
 
-    Only what may be an array is looked at: a hyperparameter, not a coefficient.
+    Only what may be an array is looked at: a hyperparameter, not a coefficient. Of
+    arrays and schedules the values are not known.
     """
-    is_hyper = jax.Array in get_args(parameter.annotation)
-    if not is_hyper or not isinstance(value, int | float):
+    allowed = get_args(parameter.annotation)
+    if jax.Array not in allowed or (value is None and NoneType in allowed):
+        return
+    if value is None or isinstance(value, list | tuple | dict | Iterator):
+        raise TypeError(
+            f"{name} must be a number, an array or a schedule, got a "
+            f"{type(value).__name__}; init and update are given the parameters"
+        )
+    if not isinstance(value, int | float):
         return
     is_negative = isinstance(parameter.default, float) and parameter.default < 0
     if not math.isfinite(value) or (value > 0 if is_negative else value < 0):
@@ -100,12 +108,10 @@ def _of_real(
 def _extended(
     signature: inspect.Signature, ignored: tuple[str, ...], refused: Mapping
 ) -> inspect.Signature:
-    """Adds arguments that have no effect, by name only."""
-    nothing = dict.fromkeys(ignored)
-    nothing |= {name: default for name, (default, _) in refused.items()}
+    """Adds arguments that have no effect, by name only, all None by default."""
     more = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-        for name, default in nothing.items()
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+        for name in (*ignored, *refused)
     ]
     return signature.replace(parameters=[*signature.parameters.values(), *more])
 

@@ -1,7 +1,7 @@
 # Adafactor's averages as PyTorch and Keras keep them: along the last two axes.
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,6 @@ from jaxtyping import Array, Int, PyTree
 
 from optax_lab import ewma, precision
 from optax_lab.transforms import factored, numerics
-
-Join = Callable[[Array, Array], Array]  # means of rows (…, n, 1), of columns (…, 1, m)
 
 
 class LastFactorsState(NamedTuple):
@@ -29,21 +27,19 @@ class LastFactorsState(NamedTuple):
 
 def scale_by_last_factors(
     decay_rate: ArrayLike,
-    epsilon: ArrayLike,
-    join: Join,
-    least: Callable[[Array], ArrayLike] = lambda nu: 0.0,
+    epsilon: ArrayLike = 0.0,
+    floor: Callable[[Any], ArrayLike] = lambda dtype: 0.0,
 ) -> optax.GradientTransformation:
     """Divides gradients by the root of an average of squares, factored where it can be.
 
     rₜ and cₜ are averages, with βₜ = 1 − t^(−c), of the row and the column means of
-    gₜ² + ε over the last two axes, νₜ = join(rₜ, cₜ), and the update is gₜ/√νₜ. Of
-    tensors with fewer axes ν is the average of gₜ² + ε itself.
+    gₜ² + ε over the last two axes, νₜ = rₜcₜ / max(φ, mean rₜ), and the update is
+    gₜ/√max(φ², νₜ). Of tensors with fewer axes ν is the average of gₜ² + ε itself.
 
     Args:
       decay_rate: c.
-      epsilon: ε.
-      join: makes νₜ of its rows and columns.
-      least: the least that νₜ may be, a function of it.
+      epsilon: ε, Keras' ε₁.
+      floor: φ, PyTorch's ε₁, a function of the gradient's dtype.
 
     Source: Shazeer & Stern 2018, arXiv:1804.04235, algorithm 4, which factors matrices.
     """
@@ -62,15 +58,21 @@ def scale_by_last_factors(
         rows = ewma.update(state.v_row, _rows(squares), decay)
         columns = ewma.update(state.v_col, _columns(squares), decay)
 
-        def divide(g, row, column):
-            nu = join(row, column) if g.ndim > 1 else row
-            return g / numerics.root(jnp.maximum(nu, least(nu)))
+        def divide(g, row, column, least):
+            nu = _joined(row, column, least) if g.ndim > 1 else row
+            return g / numerics.root(jnp.maximum(nu, least**2))
 
-        step = precision.each(divide, updates, rows.average, columns.average)
+        floors = jax.tree.map(lambda g: floor(g.dtype), updates)
+        step = precision.each(divide, updates, rows.average, columns.average, floors)
         count = jnp.asarray(optax.safe_increment(state.count))
         return numerics.like(step, updates), LastFactorsState(count, rows, columns)
 
     return optax.GradientTransformation(init_fn, update_fn)
+
+
+def _joined(row: Array, column: Array, least: Array) -> Array:
+    mean = numerics.positive(jnp.mean(row, -2, keepdims=True))
+    return column * (row / jnp.maximum(mean, least))
 
 
 def _rows(tree: PyTree) -> PyTree:

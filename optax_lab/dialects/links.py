@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
@@ -78,19 +79,18 @@ def slowed(rate_decay: ArrayLike) -> optax.GradientTransformation:
 def relative(learning_rate: ArrayLike) -> optax.GradientTransformation:
     """Multiplies step t by −min(η, 1/√t), t from 1: Adafactor's relative step."""
     numerics.check_at_least_0("learning_rate", learning_rate)
-    return scaling.scale_by_learning_rate(
-        lambda t: jnp.minimum(learning_rate, (t + 1) ** -0.5)
-    )
+    return _by_step(lambda t: -jnp.minimum(learning_rate, (t + 1) ** -0.5))
 
 
-def dampened(dampening: ArrayLike) -> optax.GradientTransformation:
-    """Multiplies all gradients but the first by 1 − τ.
+def dampened(dampening: ArrayLike, momentum: ArrayLike) -> optax.GradientTransformation:
+    """Multiplies all gradients but the first by 1 − τ, where there is a momentum.
 
     A heavy ball of them starts at its first gradient and takes 1 − τ of each later one.
     """
     if is_zero(dampening):
         return optax.identity()
-    return _by_step(lambda t: jnp.where(t == 0, 1.0, 1 - dampening))
+    is_whole = lambda t: (t == 0) | (jnp.asarray(momentum) == 0)
+    return _by_step(lambda t: jnp.where(is_whole(t), 1.0, 1 - dampening))
 
 
 def average(decay: ArrayLike, nesterov: bool) -> optax.GradientTransformation:
@@ -120,5 +120,18 @@ coupled = scaling.weight_decay
 
 
 def _by_step(factor: Callable) -> optax.GradientTransformation:
-    """Multiplies by a function of the step, counted from 0."""
-    return scaling.scale_by_learning_rate(factor, flip_sign=False)
+    """Multiplies by a function of the step, counted from 0; None stays None."""
+
+    def init_fn(params):
+        del params
+        return optax.ScaleByScheduleState(count=jnp.zeros([], jnp.int32))
+
+    def update_fn(updates, state, params=None):
+        del params
+        with jax.numpy_dtype_promotion("standard"):
+            now = factor(state.count)
+        scaled = precision.each(lambda u: now * u, updates)
+        count = jnp.asarray(optax.safe_increment(state.count))
+        return numerics.like(scaled, updates), optax.ScaleByScheduleState(count=count)
+
+    return optax.GradientTransformation(init_fn, update_fn)

@@ -78,6 +78,18 @@ def test_a_complex_parameter_is_two_real_ones_as_in_pytorch(name):
     np.testing.assert_allclose(params, weight.detach().numpy(), atol=1e-10)
 
 
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+def test_adafactors_floor_is_that_of_short_parameters(name):
+    weight = torch.nn.Parameter(torch.ones(4, dtype=getattr(torch, name)))
+    weight.grad = torch.full_like(weight, 1e-3)
+    torch.optim.Adafactor([weight], lr=0.1).step()
+    ones = jnp.ones(4, name)
+    ours = pytorch.Adafactor(lr=0.1)
+    updates, _ = ours.update((1e-3 * ones).astype(name), ours.init(ones), ones)
+    told = weight.detach().float().numpy() - 1
+    np.testing.assert_allclose(updates.astype(jnp.float32), told, rtol=0.15)
+
+
 @pytest.mark.parametrize("name", pytorch.__all__)
 def test_arguments_and_defaults_are_pytorchs(name):
     theirs = dict(inspect.signature(getattr(torch.optim, name)).parameters)

@@ -60,7 +60,7 @@ def Lion(
 
     Args:
       learning_rate: η.
-      beta_1: β₁ in (0, 1].
+      beta_1: β₁ in [0, 1); Keras takes 1 too.
       beta_2: β₂ in [0, 1).
       weight_decay: λ.
 

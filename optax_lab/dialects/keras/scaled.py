@@ -2,8 +2,6 @@
 # `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
 # pyright: reportArgumentType=false, reportOperatorIssue=false
 
-import jax
-import jax.numpy as jnp
 import optax
 
 from optax_lab import ewma
@@ -124,11 +122,8 @@ def Adafactor(
     del relative_step
     numerics.check_at_least_0("epsilon_1", epsilon_1)
 
-    def join(row: jax.Array, column: jax.Array) -> jax.Array:
-        return column * (row / numerics.positive(jnp.mean(row, -2, keepdims=True)))
-
     steps = optax.chain(
-        factors.scale_by_last_factors(-beta_2_decay, epsilon_1, join),
+        factors.scale_by_last_factors(-beta_2_decay, epsilon_1),
         factored.clip_by_block_rms(clip_threshold),
         factored.scale_by_param_block_rms(epsilon_2),
         links.relative(learning_rate),

@@ -48,13 +48,14 @@ def SGD(
     of initialization and momentum in deep learning".
     """
     still = links.is_zero(momentum)
-    if nesterov and (still or not links.is_zero(dampening)):
+    is_dampened = isinstance(dampening, int | float) and dampening != 0
+    if nesterov and (still or is_dampened):
         raise ValueError(
             "nesterov needs a momentum above 0 and a dampening of 0, got "
             f"momentum={momentum} and dampening={dampening}"
         )
     ball = [
-        links.dampened(dampening),
+        links.dampened(dampening, momentum),
         links.heavy_ball(momentum, nesterov),
     ]
     return optax.chain(

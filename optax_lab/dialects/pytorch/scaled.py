@@ -2,7 +2,6 @@
 # `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
 # pyright: reportArgumentType=false, reportOperatorIssue=false
 
-import jax
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
@@ -159,15 +158,10 @@ def Adafactor(
     if isinstance(d, int | float) and not d >= 1:
         raise ValueError(f"d must be at least 1, got {d}")
     least, smallest = eps
-    floor = lambda x: jnp.finfo(x.dtype).eps if least is None else least
-
-    def join(row: jax.Array, column: jax.Array) -> jax.Array:
-        mean = jnp.mean(row, -2, keepdims=True)
-        return column * (row / jnp.maximum(mean, floor(mean)))
-
+    floor = lambda dtype: jnp.finfo(dtype).eps if least is None else least
     return optax.chain(
         links.ascent(maximize),
-        factors.scale_by_last_factors(-beta2_decay, 0.0, join, lambda v: floor(v) ** 2),
+        factors.scale_by_last_factors(-beta2_decay, floor=floor),
         factored.clip_by_block_rms(d),
         factored.scale_by_param_block_rms(smallest),
         links.relative(lr),
