@@ -66,10 +66,8 @@ def Lion(
 
     Sources: Keras 3.15, `keras.optimizers.Lion`; Chen et al. 2023, arXiv:2302.06675.
     """
-    steps = optax.chain(
-        sign.scale_by_lion(beta_1, beta_2), links.learning_rate(learning_rate)
-    )
-    return links.after_decay(steps, learning_rate, weight_decay)
+    rule = sign.scale_by_lion(beta_1, beta_2)
+    return frame.stepped(rule, learning_rate, weight_decay)
 
 
 @frame.optimizer

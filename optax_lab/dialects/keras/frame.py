@@ -1,6 +1,12 @@
 # What Keras' optimizers have in common.
 
+# pyright: reportArgumentType=false
+
+import optax
+
+from optax_lab.dialects import links
 from optax_lab.dialects.arguments import dialect
+from optax_lab.transforms.scheduling import Hyper
 
 _CHAIN = "put {} before the optimizer with optax.chain"
 OTHERS = {
@@ -18,3 +24,13 @@ OTHERS = {
 }
 
 optimizer = dialect("Keras", ignored=("name",), refused=OTHERS)
+
+
+def stepped(
+    rule: optax.GradientTransformation,
+    learning_rate: Hyper,
+    weight_decay: Hyper | None,
+) -> optax.GradientTransformationExtraArgs:
+    """Returns a rule's steps, which follow the decay of the parameters."""
+    steps = optax.chain(rule, links.learning_rate(learning_rate))
+    return links.after_decay(steps, learning_rate, weight_decay)

@@ -5,7 +5,7 @@
 import optax
 
 from optax_lab import ewma, precision
-from optax_lab.dialects import links, nadam
+from optax_lab.dialects import nadam
 from optax_lab.dialects.keras import frame
 from optax_lab.transforms import adam, layerwise, maxima, numerics
 from optax_lab.transforms.scheduling import Hyper
@@ -47,7 +47,7 @@ def Adam(
     Sources: Keras 3.15, `keras.optimizers.Adam`; Kingma & Ba 2014, arXiv:1412.6980.
     """
     rule = _adam(beta_1, beta_2, epsilon, amsgrad)
-    return _stepped(rule, learning_rate, weight_decay)
+    return frame.stepped(rule, learning_rate, weight_decay)
 
 
 @frame.optimizer
@@ -77,7 +77,7 @@ def AdamW(
     if weight_decay is None:
         raise ValueError("weight_decay must be a number, got None: use Adam")
     rule = _adam(beta_1, beta_2, epsilon, amsgrad)
-    return _stepped(rule, learning_rate, weight_decay)
+    return frame.stepped(rule, learning_rate, weight_decay)
 
 
 @frame.optimizer
@@ -104,7 +104,7 @@ def Adamax(
     numerics.check_at_least_0("epsilon", epsilon)
     above = lambda nu: precision.each(lambda n: n + epsilon, ewma.raw(nu))
     rule = maxima.scale_by_adamax(beta_1, beta_2, 0.0, denominator=above)
-    return _stepped(rule, learning_rate, weight_decay)
+    return frame.stepped(rule, learning_rate, weight_decay)
 
 
 @frame.optimizer
@@ -133,7 +133,7 @@ def Nadam(
     ewma.check_decay("beta_1", beta_1)
     ewma.check_decay("beta_2", beta_2)
     rule = nadam.scale_by_warmed_nadam(beta_1, beta_2, epsilon, 1.0)
-    return _stepped(rule, learning_rate, weight_decay)
+    return frame.stepped(rule, learning_rate, weight_decay)
 
 
 @frame.optimizer
@@ -161,7 +161,7 @@ def Lamb(
     rule = optax.chain(
         adam.scale_by_adam(beta_1, beta_2, epsilon), layerwise.scale_by_trust_ratio()
     )
-    return _stepped(rule, learning_rate, weight_decay)
+    return frame.stepped(rule, learning_rate, weight_decay)
 
 
 def _adam(beta_1, beta_2, epsilon, amsgrad: bool) -> optax.GradientTransformation:
@@ -174,11 +174,3 @@ def _adam(beta_1, beta_2, epsilon, amsgrad: bool) -> optax.GradientTransformatio
     return maxima.scale_by_amsgrad(
         beta_1, beta_2, bias_correction_nu=False, denominator=below
     )
-
-
-def _stepped(
-    rule: optax.GradientTransformation, learning_rate, weight_decay
-) -> optax.GradientTransformationExtraArgs:
-    """Puts a rule's steps after the decay."""
-    steps = optax.chain(rule, links.learning_rate(learning_rate))
-    return links.after_decay(steps, learning_rate, weight_decay)

@@ -63,8 +63,7 @@ def Adagrad(
     subgradient methods for online learning and stochastic optimization".
     """
     rule = adagrad.scale_by_rss(initial_accumulator_value, epsilon)
-    steps = optax.chain(rule, links.learning_rate(learning_rate))
-    return links.after_decay(steps, learning_rate, weight_decay)
+    return frame.stepped(rule, learning_rate, weight_decay)
 
 
 @frame.optimizer
@@ -87,8 +86,7 @@ def Adadelta(
     Sources: Keras 3.15, `keras.optimizers.Adadelta`; Zeiler 2012, arXiv:1212.5701.
     """
     rule = rms.scale_by_adadelta(rho, epsilon)
-    steps = optax.chain(rule, links.learning_rate(learning_rate))
-    return links.after_decay(steps, learning_rate, weight_decay)
+    return frame.stepped(rule, learning_rate, weight_decay)
 
 
 @frame.optimizer

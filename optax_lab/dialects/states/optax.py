@@ -21,7 +21,8 @@ def from_optax(
     """Returns the state that goes on where Optax's optimizer of the same name stopped.
 
     Nodes are matched by the names of their classes and fields, in the order of the
-    tree; ours, `optax.chain` or `optax.masked` may be around them.
+    tree; ours, `optax.chain` or `optax.masked` may be around them. Yogi's and Adan's
+    states are taken too, and go on otherwise: ours step otherwise than Optax's.
 
     Args:
       optimizer: ours.
