@@ -1,12 +1,9 @@
 # The dialects keep what all our optimizers keep, as far as their frameworks let them.
 
-import inspect
-
 import pytest
 
 from optax_lab import contract, dialects
 from optax_lab.contract import subject
-from optax_lab.dialects.keras import frame
 
 NAMES = [(f, n) for f in ("pytorch", "keras") for n in getattr(dialects, f).__all__]
 LINES = {line.keeps.__name__: line for line in contract.LINES}
@@ -29,25 +26,12 @@ EXEMPT = {
 }
 
 
-def plain(make):
-    """Hides the arguments that ask for another link, which are no hyperparameters."""
-    own = inspect.signature(make).parameters.values()
-    hidden = [*frame.OTHERS, "name"]
-
-    def made(*args, **kwargs):
-        return make(*args, **kwargs)
-
-    kept = [p for p in own if p.name not in hidden]
-    made.__signature__ = inspect.Signature(kept)
-    return made
-
-
 @pytest.mark.parametrize(("framework", "name"), NAMES)
 def test_a_dialect_keeps_the_contract(framework, name, monkeypatch):
     if (framework, name) == ("pytorch", "Muon"):
         pytest.skip("it takes matrices only, as in PyTorch; its rules are muon's")
     monkeypatch.setattr(subject, "DTYPES", subject.DTYPES[:-1])  # all but complex
-    make = plain(getattr(getattr(dialects, framework), name))
+    make = getattr(getattr(dialects, framework), name)
     asked = MEANT - EXEMPT.get((framework, name), set())
     results = contract.check(make, [LINES[line] for line in LINES if line in asked])
     assert len(results) == len(asked)

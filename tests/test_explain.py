@@ -93,8 +93,8 @@ def apart(one, other):
 
 
 def takes_schedules(phrase):
-    """Whether no spelling computes with η, which must be a number for that."""
-    return not re.search(r"η \*|\* η|η /|\(η, \(t", "".join(phrase.spelled.values()))
+    """Whether no spelling computes with η."""
+    return not any(map(forms.computes_with_rate, phrase.spelled.values()))
 
 
 PHRASES = [
@@ -281,6 +281,14 @@ def test_what_cannot_be_expressed_says_why():
     (lion,) = dialects.explain("lion", "keras", "pytorch").conversions
     assert lion.why == "PyTorch has no Lion"
     assert "PyTorch has none" in str(dialects.explain("lion", "pytorch", "optax"))
+
+
+@pytest.mark.parametrize(("name", "source"), [("asgd", "pytorch"), ("lamb", "keras")])
+def test_code_that_computes_with_the_rate_says_that_it_is_constant(name, source):
+    every = dialects.explain(name, source, "optax").conversions
+    computing = [c for c in every if c.becomes and " η" in c.becomes]
+    assert computing
+    assert all("if η is constant" in str(one) for one in computing)
 
 
 @pytest.mark.parametrize("spelling", ["NAdam", "Nadam", "optax.nadam", "NADAM"])

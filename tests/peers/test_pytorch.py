@@ -18,6 +18,7 @@ from tests.peers import torch_runs  # noqa: E402
 
 CASES = [case for case in trajectories.CASES if case.framework == "pytorch"]
 LAST = [case for (framework, _), case in trajectories.LAST.items() if case in CASES]
+EXECUTION = {"foreach", "fused", "capturable", "differentiable"}
 MUON = [Case("pytorch", "Muon", arguments) for arguments in trajectories.MUON]
 
 
@@ -98,8 +99,8 @@ def test_arguments_and_defaults_are_pytorchs(name):
     assert set(ours) == set(theirs)
     for argument, parameter in theirs.items():
         # what is ignored is None here, whatever it is there
-        same = ours[argument].default == parameter.default
-        assert same or ours[argument].default is None, argument
+        default = None if argument in EXECUTION else parameter.default
+        assert ours[argument].default == default, argument
     positional = [n for n, p in ours.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert [n for n in theirs if n in positional] == positional
 
@@ -107,7 +108,7 @@ def test_arguments_and_defaults_are_pytorchs(name):
 @pytest.mark.parametrize("name", pytorch.__all__)
 def test_arguments_about_execution_change_nothing(name):
     theirs = inspect.signature(getattr(torch.optim, name)).parameters
-    execution = {"foreach", "fused", "capturable", "differentiable"} & set(theirs)
+    execution = EXECUTION & set(theirs)
     case = Case("pytorch", name, {})
     params = {k: jnp.asarray(v) for k, v in trajectories.start(case).items()}
     made = [

@@ -31,9 +31,9 @@ def explain(
 
     Equations, what differs, and the code of `target` that reproduces a call of
     `source`, in symbols: η, λ, … stand for values, and in code for Optax `t` counts
-    steps from 0; `jnp` is `jax.numpy`. All code that is given was run against the call
-    that it reproduces. In the table of all, what differs is in brackets.
-    "optax" is Optax 0.2.8, "pytorch" PyTorch 2.13, "keras" Keras 3.15.
+    steps from 0; `jnp` is `jax.numpy`. A test runs all code that is given, in float64,
+    against the call that it reproduces. In the table of all, what differs is in
+    brackets. "optax" is Optax 0.2.8, "pytorch" PyTorch 2.13, "keras" Keras 3.15.
 
     Args:
       optimizer: its name in any framework's spelling; None for a table of all.

@@ -11,6 +11,7 @@ from optax_lab.dialects.explaining.forms import (
     Facts,
     Form,
     Phrase,
+    computes_with_rate,
     filled,
 )
 from optax_lab.dialects.explaining.values import ONLY_THERE, Conversion, Difference
@@ -112,7 +113,8 @@ def _conversion(entry: Entry, phrase: Phrase, source: str, target: str) -> Conve
     code, becomes = phrase.spelled[source], phrase.spelled.get(target)
     told = []
     if becomes is not None:
-        told += ["η is constant"] if target in phrase.constant else []
+        needs_one = target in phrase.constant or computes_with_rate(becomes)
+        told += ["η is constant"] if needs_one else []
         told += [phrase.note] if phrase.note else []
     why = phrase.why.get(target, f"{FRAMEWORKS[target]} has no {entry.title}")
     here = code.replace("(params, ", "(")

@@ -111,6 +111,11 @@ class Entry(NamedTuple):
     phrases: tuple[Phrase, ...]
 
 
+def computes_with_rate(code: str) -> bool:
+    """Whether code computes with η, which must be a number for that."""
+    return bool(re.search(r"η \*|\* η|η /|\(η, \(t", code))
+
+
 def filled(code: str, values: Mapping[str, Any]) -> str:
     """Returns code with values in the place of symbols; those without one stay.
 

@@ -4,7 +4,6 @@
 
 import optax
 
-from optax_lab import ewma
 from optax_lab.dialects import links, nadam
 from optax_lab.dialects.pytorch import frame
 from optax_lab.dialects.pytorch.frame import Betas
@@ -178,7 +177,7 @@ def _adam(betas: Betas, eps, amsgrad: bool) -> optax.GradientTransformation:
     b1, b2 = frame.check_betas(betas)
     if not amsgrad:
         return adam.scale_by_adam(b1, b2, eps)
-    largest = numerics.outside(eps, average=ewma.read)  # of the largest biased ν
+    largest = numerics.outside(eps)  # reads the largest ν without today's bias
     return maxima.scale_by_amsgrad(
         b1, b2, bias_correction_nu=False, denominator=largest
     )
