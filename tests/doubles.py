@@ -1,0 +1,96 @@
+# What of PyTorch's and Keras' objects is asked for, and small states to put into them.
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tests import trajectories
+
+PARAMS = {"b": jnp.ones(3), "w": jnp.ones((5, 3))}
+
+
+class Tensor:
+    """What of a tensor of PyTorch's is asked for."""
+
+    def __init__(self, array):
+        self.array = np.asarray(array)
+        self.dtype, self.shape = self.array.dtype, self.array.shape
+
+    def new_tensor(self, value):
+        return Tensor(np.asarray(value, self.dtype))
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        return self
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array
+
+
+def torch_optimizer(name, params, **arguments):
+    """Returns what of an optimizer of PyTorch's is asked for."""
+    tensors = [Tensor(x) for x in jax.tree.leaves(params)]
+
+    class Optimizer:
+        param_groups = (arguments | {"params": tensors},)
+
+        def state_dict(self):
+            group = arguments | {"params": list(range(len(tensors)))}
+            return {"state": {}, "param_groups": [group]}
+
+    return type(name, (Optimizer,), {})()
+
+
+class Variable(NamedTuple):
+    """What of a variable of Keras' is asked for."""
+
+    path: str
+    value: Any
+
+
+def kept(*entries):
+    """Returns a `state_dict` with these entries for parameters 0, 1, …."""
+    group = {"lr": 0.1, "params": list(range(len(entries)))}
+    return {"state": dict(enumerate(entries)), "param_groups": [group]}
+
+
+def like_params(**values):
+    """Returns the entries of PARAMS in PyTorch, each filled with one number."""
+    step = {"step": values.pop("step")} if "step" in values else {}
+    full = lambda p: {k: np.full(p.shape, v) for k, v in values.items()}
+    return [step | full(p) for p in jax.tree.leaves(PARAMS)]
+
+
+def variables(*keys, step=4, params=PARAMS):
+    """Returns what Keras' optimizer keeps, each array filled with its number."""
+    head = [Variable("adam/iteration", step), Variable("adam/learning_rate", 0.1)]
+    full = lambda name, p, n, k: Variable(f"adam/{name}_{k}", np.full(p.shape, n + 1.0))
+    rows = [
+        full(name, p, n, k) for name, p in params.items() for n, k in enumerate(keys)
+    ]
+    return head + rows
+
+
+def assert_equal(one, other, near=1e-14):
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=near, atol=near)
+
+
+def stepped(rule, params, steps):
+    """Returns the state after some steps along random gradients."""
+    if not steps:
+        return rule.init(params)
+    random = np.random.default_rng(0).normal
+    rows = jax.tree.map(lambda p: jnp.asarray(random(size=(steps, *p.shape))), params)
+    return trajectories.advance(rule, params, rule.init(params), rows)[1]
+
+
+def dropping(step):
+    """Returns a learning rate that halves at every step."""
+    return 0.1 * 0.5**step

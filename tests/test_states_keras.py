@@ -1,0 +1,137 @@
+# States that come from Keras and go there, made by hand.
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import optax_lab
+from optax_lab.dialects import keras, states
+from optax_lab.dialects.states import nodes
+from tests import doubles
+
+PARAMS = doubles.PARAMS
+
+
+def test_kerass_variables_stand_where_the_state_has_them():
+    rule = keras.Adam(0.1, beta_1=0.5)
+    given = doubles.variables("momentum", "velocity")
+    state = states.from_keras(rule, PARAMS, given)
+    adam = next(n.node for n in nodes.leaves(state) if n.is_count)
+    assert adam.count == 4
+    np.testing.assert_allclose(adam.mu.weight, 1 - 0.5**4, rtol=1e-15)
+    doubles.assert_equal(adam.nu.average, jax.tree.map(lambda p: 2 * p, PARAMS))
+    back = states.to_keras(state, PARAMS, given)
+    for variable, value in zip(given, back, strict=True):
+        np.testing.assert_array_equal(value, variable.value)
+
+
+def test_kerass_parameters_may_share_a_name_or_come_in_another_order():
+    twins = {"kernel": jnp.ones(3)}
+    given = (
+        doubles.variables("momentum", params=twins)
+        + doubles.variables("momentum", params=twins)[2:]
+    )
+    rule, params = keras.SGD(0.1, momentum=0.9), [jnp.ones(3), jnp.ones(3)]
+    given[3] = given[3]._replace(value=5 * np.ones(3))
+    sums = jax.tree.leaves(states.from_keras(rule, params, given, order=[1, 0]))
+    assert [float(s[0]) for s in sums] == [5, 1]
+
+
+def test_what_stands_in_for_a_leaf_is_never_taken_for_it():
+    params = {"b": jnp.ones(1), "w": jnp.ones((5, 3))}
+    rule = keras.Muon(0.1)
+    given = doubles.variables("momentum", "velocity", params=params)[:-1]
+    state = states.from_keras(rule, params, given)
+    halves = state.inner_states
+    muon, adam = halves["muon"][0], halves["adam"][0]
+    assert muon.trace["b"] == 0 and adam.mu.average["b"] == 1
+    assert (muon.trace["w"] == 1).all() and adam.mu.average["w"] == 0
+    back = states.to_keras(state, params, given)
+    assert [x.shape for x in back] == [np.shape(v.value) for v in given]
+
+
+def test_kerass_sum_of_rmsprops_steps_has_the_other_sign():
+    rule = keras.RMSprop(0.1, momentum=0.9)
+    given = doubles.variables("velocity", "momentum")
+    state = states.from_keras(rule, PARAMS, given)
+    trace = next(n.node.trace for n in nodes.leaves(state) if n.field == "trace")
+    doubles.assert_equal(trace, jax.tree.map(lambda p: -2 * p, PARAMS))
+    for variable, value in zip(
+        given, states.to_keras(state, PARAMS, given, step=4), strict=True
+    ):
+        np.testing.assert_array_equal(value, variable.value)
+
+
+BOTH = ("momentum", "velocity")
+PRODUCT = [*doubles.variables(*BOTH), doubles.Variable("variable_3", np.array(0.5))]
+
+
+@pytest.mark.parametrize(
+    "rule, given, kwargs, message",
+    [
+        (
+            keras.Adam(),
+            doubles.variables("momentum"),
+            {},
+            "velocity here, and momentum in Keras",
+        ),
+        (
+            keras.Lion(),
+            doubles.variables(*BOTH),
+            {},
+            "momentum here, and momentum, velocity",
+        ),
+        (
+            keras.Adam(),
+            doubles.variables(*BOTH)[:-1],
+            {},
+            r"params\['w'\] has .*, velocity here",
+        ),
+        (keras.Adam(), PRODUCT, {}, "u_product, velocity in Keras"),
+        (keras.Nadam(), doubles.variables(*BOTH), {}, "u_product, velocity here"),
+        (
+            keras.Adam(),
+            doubles.variables(*BOTH),
+            {"step": 5},
+            "the same, got .*iteration 4, .*5",
+        ),
+        (
+            keras.Adam(),
+            doubles.variables(*BOTH)[:-2],
+            {},
+            "2 leaves, and Keras 1 parameters",
+        ),
+        (
+            keras.Adam(),
+            doubles.variables(*BOTH, params={"b": PARAMS["b"], "w": PARAMS["w"].T}),
+            {},
+            "the variable adam/w_momentum has .* its transpose fits",
+        ),
+        (
+            keras.Adafactor(),
+            doubles.variables(*BOTH, "norm"),
+            {},
+            "not the variables of Keras' A",
+        ),
+        (
+            optax_lab.sgd(0.1, momentum=0.9),
+            doubles.variables("momentum"),
+            {},
+            "sums directions, and Keras steps: use optax_lab.dialects.keras",
+        ),
+    ],
+)
+def test_variables_that_do_not_fit_are_refused_with_the_reason(
+    rule, given, kwargs, message
+):
+    with pytest.raises(ValueError, match=message):
+        states.from_keras(rule, PARAMS, given, **kwargs)
+
+
+def test_a_state_without_a_count_needs_a_step_for_keras():
+    rule, given = keras.SGD(0.1, momentum=0.9), doubles.variables("momentum")
+    state = states.from_keras(rule, PARAMS, given)
+    with pytest.raises(ValueError, match="counts no steps, and Keras does: give step="):
+        states.to_keras(state, PARAMS, given)
+    assert states.to_keras(state, PARAMS, given, step=9)[0] == 9
