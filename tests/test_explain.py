@@ -274,6 +274,48 @@ def test_rmsprop_from_pytorch_to_optax_is_explained_in_full():
     assert plain.becomes in text
 
 
+INJECTED = [
+    pytest.param(one, id=f"{name}-{n}")
+    for (name, *_), every in CONVERSIONS.items()
+    for n, one in enumerate(every)
+    if "inject_hyperparams" in (one.becomes or "")
+]
+ROUNDED = 2.0**-8  # how much one rounding to bfloat16 may change a number
+
+
+@pytest.mark.parametrize("conversion", INJECTED)
+def test_short_parameters_need_what_the_note_says_of_injected_code(conversion):
+    argument = "hyperparam_dtype=jnp.float32"
+    assert f"else inject_hyperparams(…, {argument})" in conversion.note
+    rule = r"(inject_hyperparams\([\w.]+)\)"
+    wide = re.sub(rule, rf"\1, {argument})", conversion.becomes)
+    truth = path(conversion.becomes, jnp.float32)
+    limit = ROUNDED * np.abs(truth).max()
+    distance = lambda code: np.abs(path(code, jnp.bfloat16) - truth).max()
+    assert distance(wide) < limit
+    assert not distance(conversion.becomes) < limit  # NaN in most
+
+
+def path(code, dtype):
+    """Returns the first updates of code, where β₂ has its usual value."""
+    usual = forms.filled(code, {"β₂": 0.999})
+    rows = np.random.default_rng(0).normal(0.3, 1.0, (4, 3)).astype(jnp.bfloat16)
+    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+        rule, params = made(usual, RATE), jnp.ones(3, dtype)
+        state, updates = rule.init(params), []
+        for row in rows:
+            update, state = rule.update(jnp.asarray(row, dtype), state, params)
+            updates.append(np.asarray(update, np.float32))
+    return np.array(updates)
+
+
+def test_no_other_code_speaks_of_the_dtype_of_hyperparameters():
+    for every in CONVERSIONS.values():
+        for one in every:
+            injects = "inject_hyperparams" in (one.becomes or "")
+            assert ("hyperparam_dtype" in one.note) == injects
+
+
 def test_what_cannot_be_expressed_says_why():
     (first, *_) = dialects.explain("adam", "keras", "pytorch").conversions
     assert first.becomes is None

@@ -25,6 +25,10 @@ PAIRS = (
     ("keras", "pytorch"),
 )
 ABSENT = "–"
+_WIDE = (
+    "parameters are float32 or wider, "
+    "else inject_hyperparams(…, hyperparam_dtype=jnp.float32)"
+)
 _HERE = {
     "torch.optim.": "optax_lab.dialects.pytorch.",
     "keras.optimizers.": "optax_lab.dialects.keras.",
@@ -116,6 +120,7 @@ def _conversion(entry: Entry, phrase: Phrase, source: str, target: str) -> Conve
         needs_one = target in phrase.constant or computes_with_rate(becomes)
         told += ["η is constant"] if needs_one else []
         told += [phrase.note] if phrase.note else []
+        told += [_WIDE] if "inject_hyperparams" in becomes else []
     why = phrase.why.get(target, f"{FRAMEWORKS[target]} has no {entry.title}")
     here = code.replace("(params, ", "(")
     for there, ours in _HERE.items():
