@@ -38,6 +38,24 @@ def test_kerass_parameters_may_share_a_name_or_come_in_another_order():
     assert [float(s[0]) for s in sums] == [5, 1]
 
 
+@pytest.mark.parametrize("shapes", [[(5, 3), (3,)], [(3,), (5, 3)], [(2, 2), (3,)] * 2])
+def test_kerass_muon_may_have_parameters_of_one_name_in_any_order(shapes):
+    params = [jnp.ones(shape) for shape in shapes]
+    given = doubles.variables(params={})
+    for number, shape in enumerate(shapes):
+        for key in ("momentum", "velocity")[: 1 + (len(shape) < 2)]:
+            value = np.full(shape, number + (0.5 if key == "velocity" else 0))
+            given.append(doubles.Variable(f"muon/kernel_{key}", value))
+    state = states.from_keras(keras.Muon(0.1), params, given)
+    muon, adam = state.inner_states["muon"][0], state.inner_states["adam"][0]
+    for number, shape in enumerate(shapes):
+        if len(shape) == 2:
+            assert (muon.trace[number] == number).all()
+        else:
+            assert (adam.mu.average[number] == number).all()
+            assert (adam.nu.average[number] == number + 0.5).all()
+
+
 def test_what_stands_in_for_a_leaf_is_never_taken_for_it():
     params = {"b": jnp.ones(1), "w": jnp.ones((5, 3))}
     rule = keras.Muon(0.1)
@@ -64,6 +82,7 @@ def test_kerass_sum_of_rmsprops_steps_has_the_other_sign():
 
 
 BOTH = ("momentum", "velocity")
+SWAPPED = [doubles.variables(*BOTH)[at] for at in (0, 1, 2, 5, 4, 3)]
 PRODUCT = [*doubles.variables(*BOTH), doubles.Variable("variable_3", np.array(0.5))]
 
 
@@ -108,6 +127,7 @@ PRODUCT = [*doubles.variables(*BOTH), doubles.Variable("variable_3", np.array(0.
             {},
             "the variable adam/w_momentum has .* its transpose fits",
         ),
+        (keras.Adam(), SWAPPED, {}, "w_velocity is in the place of b's velocity"),
         (
             keras.Adafactor(),
             doubles.variables(*BOTH, "norm"),

@@ -22,9 +22,9 @@ def floats(dtype):
         keras.config.set_floatx(before)
 
 
-def begin(case: Case, start: dict[str, np.ndarray]):
-    """Returns the variables and the optimizer, built."""
-    variables = {n: keras.Variable(x, name=n) for n, x in start.items()}
+def begin(case: Case, start: dict[str, np.ndarray], name: str | None = None):
+    """Returns the variables, of one name if there is one, and the optimizer, built."""
+    variables = {n: keras.Variable(x, name=name or n) for n, x in start.items()}
     optimizer = getattr(keras.optimizers, case.name)(**case.arguments)
     optimizer.build(list(variables.values()))
     return variables, optimizer

@@ -177,3 +177,25 @@ def test_a_run_that_goes_to_a_framework_and_comes_back_is_the_run_that_stayed(ca
     params, state = in_framework(case, params, state, PART).go(1).here()
     params, _ = here(case, params, state, 2)
     assert_same(params, whole(case), case.tolerance)
+
+
+TWINS = {"a": (5, 3), "b": (3,), "c": (3, 6), "d": (3,)}
+KERAS = [case for case in EACH if case.framework == "keras"]
+
+
+@pytest.mark.parametrize("case", KERAS, ids=str)
+def test_variables_of_one_name_are_told_apart(case):
+    pytest.importorskip("keras")
+    from tests.peers import keras_runs
+
+    fill = lambda n, shape: np.full(shape, 1.0 + n)
+    params = {k: fill(n, shape) for n, (k, shape) in enumerate(TWINS.items())}
+    with keras_runs.floats(np.float64):
+        variables, optimizer = keras_runs.begin(case, params, name="kernel")
+        optimizer.apply(list(params.values()), list(variables.values()))
+    params = jax.tree.map(jnp.asarray, params)
+    rule = rule_of(str(case))
+    _, state = rule.update(params, rule.init(params), params)
+    found = states.from_keras(rule, params, optimizer.variables)
+    for ours, theirs in zip(*map(jax.tree.leaves, (state, found)), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=0)

@@ -200,22 +200,31 @@ def _matched(
 def _by_suffix(variables: Sequence[Any]) -> dict[tuple[str, int | None], int]:
     """Returns the places of arrays by their key and their parameter's number.
 
-    They are called `dense_kernel_momentum`; a parameter's number is that of its first
-    array among those of others.
+    They are called `dense_kernel_momentum`, and parameters may share a name. Arrays of
+    one key are in the parameters' order; what only some have, as Muon's velocities,
+    comes right after the parameter's other array.
+
+    Raises:
+      ValueError: if the names say otherwise.
     """
-    numbers: dict[tuple[str, int], int] = {}
+    keys = [_split(name)[1] for _, name in _arrays(variables)]
+    times = collections.Counter(key for key in keys if key)
+    seen = collections.Counter()
+    owners: dict[int, str] = {}
     places: dict[tuple[str, int | None], int] = {}
-    times = collections.Counter()
+    number = 0
     for at, name in _arrays(variables):
-        prefix, suffix = _split(name)
-        if suffix is None:
+        owner, key = _split(name)
+        if key is None:
             # Nadam's product of decays has no name of its own
             places["u_product" if name.startswith("variable") else name, None] = at
             continue
-        twin = times[name]  # two parameters may have the same name
-        times[name] += 1
-        number = numbers.setdefault((prefix, twin), len(numbers))
-        places[suffix, number] = at
+        if times[key] == max(times.values()):
+            number = seen[key]
+            seen[key] += 1
+        if owners.setdefault(number, owner) != owner:
+            raise ValueError(f"{name} is in the place of {owners[number]}'s {key}")
+        places[key, number] = at
     return places
 
 
