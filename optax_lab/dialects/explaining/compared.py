@@ -120,6 +120,7 @@ def _conversion(entry: Entry, phrase: Phrase, source: str, target: str) -> Conve
         needs_one = target in phrase.constant or computes_with_rate(becomes)
         told += ["η is constant"] if needs_one else []
         told += [phrase.note] if phrase.note else []
+        told += [phrase.caveats[f] for f in (source, target) if f in phrase.caveats]
         told += [_WIDE] if "inject_hyperparams" in becomes else []
     why = phrase.why.get(target, f"{FRAMEWORKS[target]} has no {entry.title}")
     here = code.replace("(params, ", "(")

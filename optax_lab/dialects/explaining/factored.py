@@ -12,9 +12,12 @@ _BOUND = "min(η, 1/√t)"
 _LAST = "the last two"
 _UPDATE = "uₜ = gₜ/√νₜ"
 _CLIPPED = "uₜ/max(1, RMS(uₜ)/κ)"
-_LARGEST = "the last two axes are the largest"
-_TINY = ", and ε₁ is too small to act"
-_FLOAT32 = "; Optax computes its decays in float32, and ends up to 1e-7 apart"
+_LARGEST = {
+    "optax": "the last two axes are the largest; Optax computes its decays in float32, "
+    "and ends up to 1e-6 apart"
+}
+_TINY = {"pytorch": "ε₁ is too small to act"}
+_FLOAT32 = {"optax": 1e-6}
 
 _UNBOUND = "1/√t bounds the rate there"
 _AFTER = "the root mean square of θ is taken after the decay there"
@@ -91,8 +94,8 @@ ADAFACTOR = Entry(
                 "keras": f"{_KERAS})",
                 "optax": f"{_OPTAX})",
             },
-            tolerance=1e-7,
-            note=_LARGEST + _TINY + _FLOAT32,
+            caveats=_TINY | _LARGEST,
+            tolerance=_FLOAT32,
         ),
         Phrase(
             "",
@@ -103,8 +106,8 @@ ADAFACTOR = Entry(
             "with its own ε₁",
             {"keras": f"{_KERAS}, epsilon_1=ε₁)", "optax": f"{_OPTAX}, eps=ε₁)"},
             {"pytorch": "ε₁ is a floor there, and is not added"},
-            tolerance=1e-7,
-            note=_LARGEST + _FLOAT32,
+            caveats=_LARGEST,
+            tolerance=_FLOAT32,
         ),
         Phrase(
             "with decay",
@@ -113,8 +116,8 @@ ADAFACTOR = Entry(
                 "optax": f"optax.chain({_OPTAX}), optax.add_decayed_weights(-η * λ))",
             },
             {"keras": _AFTER},
-            tolerance=1e-7,
-            note=_LARGEST + _TINY + _FLOAT32,
+            caveats=_TINY | _LARGEST,
+            tolerance=_FLOAT32,
         ),
         Phrase(
             "with decay",
@@ -132,8 +135,8 @@ ADAFACTOR = Entry(
                 ),
             },
             {"pytorch": "the root mean square of θ is taken before the decay there"},
-            tolerance=1e-7,
-            note=_LARGEST + _FLOAT32,
+            caveats=_LARGEST,
+            tolerance=_FLOAT32,
         ),
     ),
 )

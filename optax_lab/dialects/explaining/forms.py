@@ -85,16 +85,19 @@ class Phrase(NamedTuple):
       why: by framework that cannot say it, the reason.
       constant: the frameworks whose spelling steps as the others only while η is
         constant.
-      tolerance: how far spellings may end apart in float64, after 100 steps.
       note: under which conditions they agree.
+      caveats: by framework, what else is to be known where it takes part.
+      tolerance: by framework, how far its spelling may end from others in float64,
+        after 100 steps; 1e-10 where nothing is said.
     """
 
     case: str
     spelled: Mapping[str, str]
     why: Mapping[str, str] = {}
     constant: tuple[str, ...] = ()
-    tolerance: float = 1e-10
     note: str = ""
+    caveats: Mapping[str, str] = {}
+    tolerance: Mapping[str, float] = {}
 
 
 class Entry(NamedTuple):

@@ -21,7 +21,8 @@ def _chain(eps: str, size: str) -> str:
 _PYTORCH = "torch.optim.Muon(params, lr=η, weight_decay=λ, momentum=μ, "
 _KERAS = "keras.optimizers.Muon(learning_rate=η, weight_decay=λ, momentum=μ"
 _RMS = 'adjust_lr_fn="match_rms_adamw"'
-_MATRICES = "every parameter is a matrix; PyTorch itself iterates in bfloat16"
+_MATRICES = "every parameter is a matrix"
+_BFLOAT16 = {"pytorch": "PyTorch itself iterates in bfloat16"}
 _DEBIASED = "the average is not debiased there, and Nesterov's step shows it"
 _SIZE = "it has no such factor, only ρ√max(n, m) or none"
 
@@ -110,6 +111,7 @@ MUON = Entry(
             },
             {"keras": _SIZE},
             note=_MATRICES,
+            caveats=_BFLOAT16,
         ),
         Phrase(
             "",
@@ -119,6 +121,7 @@ MUON = Entry(
                 "optax": _chain("1e-7", "0.2 * max(u.shape) ** 0.5"),
             },
             note=_MATRICES,
+            caveats=_BFLOAT16,
         ),
         Phrase(
             "",
@@ -135,8 +138,9 @@ MUON = Entry(
                 "keras": f"{_KERAS}, nesterov=False)",
                 "pytorch": f"{_PYTORCH}nesterov=False, {_RMS})",
             },
-            tolerance=1e-6,
             note=f"ε is small beside the norm, and {_MATRICES}",
+            caveats=_BFLOAT16,
+            tolerance={"keras": 1e-6, "pytorch": 1e-6},
         ),
     ),
 )
