@@ -197,6 +197,22 @@ def test_code_at_the_defaults_steps_as_the_class_without_arguments(name):
         assert apart(told[plain], told[one.at_defaults]) < limit, one
 
 
+SWITCH = {"rate": "μ", "decay": "λ", "nesterov": "nesterov"}
+
+
+@pytest.mark.parametrize("fact", forms.ON_DEMAND)
+def test_what_is_on_demand_is_off_by_default_wherever_it_differs(fact):
+    differing = 0
+    for entry in table.OPTIMIZERS.values():
+        switch, every = SWITCH[fact], entry.forms.values()
+        if len({getattr(form.facts, fact) for form in every}) > 1:
+            differing += 1
+            for form in every:
+                if switch in form.arguments:
+                    assert not defaults.default(form, switch), form.call
+    assert differing
+
+
 def test_every_phrase_is_spelled_or_refused_in_each_framework_that_has_the_name():
     for entry in table.OPTIMIZERS.values():
         for phrase in entry.phrases:

@@ -47,7 +47,7 @@ class Facts(NamedTuple):
 
 
 # Facts that no step depends on before an argument asks for what they are about.
-ON_DEMAND = ("rate", "decay", "nesterov")
+ON_DEMAND = ("rate", "decay")
 
 # What is said of a decay in more than one place.
 NONE = "no argument"
