@@ -14,8 +14,8 @@ PARAMS = {"b": jnp.ones(3), "w": jnp.ones((5, 3))}
 class Tensor:
     """What of a tensor of PyTorch's is asked for."""
 
-    def __init__(self, array):
-        self.array = np.asarray(array)
+    def __init__(self, array, requires_grad=True):
+        self.array, self.requires_grad = np.asarray(array), requires_grad
         self.dtype, self.shape = self.array.dtype, self.array.shape
 
     def new_tensor(self, value):
@@ -31,16 +31,29 @@ class Tensor:
         return self.array
 
 
-def torch_optimizer(name, params, **arguments):
-    """Returns what of an optimizer of PyTorch's is asked for."""
-    tensors = [Tensor(x) for x in jax.tree.leaves(params)]
+def torch_optimizer(name, params, frozen=(), each=None, **arguments):
+    """Returns what of an optimizer of PyTorch's is asked for.
+
+    Args:
+      name: its class.
+      params: a tree of parameters.
+      frozen: the numbers of those that need no gradients.
+      each: what is added to the arguments of each parameter, a group of its own.
+      **arguments: of all groups.
+    """
+    leaves = enumerate(jax.tree.leaves(params))
+    tensors = [Tensor(x, requires_grad=n not in frozen) for n, x in leaves]
+    one = [(arguments, list(range(len(tensors))))]
+    split = [(arguments | more, [n]) for n, more in enumerate(each or [])] or one
 
     class Optimizer:
-        param_groups = (arguments | {"params": tensors},)
+        param_groups = [a | {"params": [tensors[n] for n in ns]} for a, ns in split]  # noqa: RUF012
 
         def state_dict(self):
-            group = arguments | {"params": list(range(len(tensors)))}
-            return {"state": {}, "param_groups": [group]}
+            return {
+                "state": {},
+                "param_groups": [a | {"params": ns} for a, ns in split],
+            }
 
     return type(name, (Optimizer,), {})()
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from optax_lab.dialects import pytorch, states
@@ -99,3 +100,37 @@ def test_pytorchs_classes_that_are_not_known_take_what_they_are_given():
     assert there["state"][1]["step"] == 7.0
     assert there["state"][1].keys() == {"step", "square_avg"}
     assert there["param_groups"] == [{"params": [0, 1]}]
+
+
+@pytest.mark.parametrize(
+    "rule, name, arrays, numbers",
+    [
+        (pytorch.SGD(momentum=0.9), "SGD", ["momentum_buffer"], {}),
+        (pytorch.Adam(), "Adam", ["exp_avg", "exp_avg_sq"], {"step": 3.0}),
+        (pytorch.ASGD(), "ASGD", ["ax"], {"step": 3.0, "eta": 0.1, "mu": 0.5}),
+    ],
+)
+def test_a_frozen_parameter_is_masked_here_and_has_no_entry_there(
+    rule, name, arrays, numbers
+):
+    rule = optax.masked(rule, {"b": False, "w": True})
+    entry = doubles.like_params(**dict.fromkeys(arrays, 1.0))[1] | numbers
+    state = states.from_pytorch(rule, PARAMS, doubles.kept({}, entry))
+    more = {"momentum": 0.9} if name == "SGD" else {}
+    made = doubles.torch_optimizer(name, PARAMS, frozen=[0], **more)
+    there = states.to_pytorch(state, PARAMS, made)["state"]
+    assert there.keys() == {1} and there[1].keys() == entry.keys()
+    assert all(there[1][name] == value for name, value in numbers.items())
+
+
+def test_every_group_is_asked_what_its_parameters_keep():
+    first, second = {"b": True, "w": False}, {"b": False, "w": True}
+    rule = optax.chain(
+        optax.masked(pytorch.Adam(), first),
+        optax.masked(pytorch.Adam(amsgrad=True), second),
+    )
+    made = doubles.torch_optimizer("Adam", PARAMS, each=[{}, {"amsgrad": True}])
+    state = doubles.stepped(rule, PARAMS, 2)
+    there = states.to_pytorch(state, PARAMS, made)
+    assert ["max_exp_avg_sq" in there["state"][n] for n in (0, 1)] == [False, True]
+    doubles.assert_equal(states.from_pytorch(rule, PARAMS, there), state)

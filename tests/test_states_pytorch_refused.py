@@ -34,7 +34,7 @@ NADAM = [e | {"mu_product": 0.5 + i / 4} for i, e in enumerate(ADAM)]
             pytorch.Adam(),
             doubles.kept(ADAM[0], {}),
             {},
-            r"params\['w'\] has .* and nothing",
+            r"params\['w'\] has .* and nothing .* frozen there, .* optax.masked",
         ),
         (
             pytorch.Adam(),
@@ -148,6 +148,16 @@ def test_what_does_not_fit_is_refused_with_its_place_and_the_reason(
             pytorch.RMSprop(),
             doubles.torch_optimizer("Adam", PARAMS),
             "square_avg here, and exp",
+        ),
+        (
+            pytorch.Adam(amsgrad=True),
+            doubles.torch_optimizer("Adam", PARAMS, each=[{"amsgrad": True}, {}]),
+            r"params\['w'\] has .*, max_exp_avg_sq here, and exp_avg, exp_avg_sq in",
+        ),
+        (
+            optax.masked(pytorch.Adam(), {"b": False, "w": True}),
+            doubles.torch_optimizer("Adam", PARAMS),
+            r"params\['b'\] has nothing here, and exp_avg",
         ),
         (
             pytorch.RMSprop(),

@@ -6,9 +6,10 @@ import importlib.util
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from optax_lab.dialects import states
+from optax_lab.dialects import pytorch, states
 from tests import trajectories
 from tests.trajectories import STEPS, Case
 
@@ -177,6 +178,45 @@ def test_a_run_that_goes_to_a_framework_and_comes_back_is_the_run_that_stayed(ca
     params, state = in_framework(case, params, state, PART).go(1).here()
     params, _ = here(case, params, state, 2)
     assert_same(params, whole(case), case.tolerance)
+
+
+def test_groups_and_frozen_parameters_come_and_go():
+    torch = pytest.importorskip("torch")
+    params = {n: jnp.full(3, 1.0 + at) for at, n in enumerate("abc")}
+    only = lambda name: {n: n == name for n in params}
+    rule = optax.chain(
+        optax.masked(pytorch.Adam(0.1), only("b")),
+        optax.masked(pytorch.Adam(0.1, amsgrad=True), only("c")),
+        optax.masked(optax.set_to_zero(), only("a")),
+    )
+    tensors = [torch.nn.Parameter(torch.tensor(np.array(p))) for p in params.values()]
+    tensors[0].requires_grad = False
+    groups = [{"params": tensors[:2]}, {"params": tensors[2:], "amsgrad": True}]
+    optimizer = torch.optim.Adam(groups, lr=0.1)
+
+    def go(steps):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            sum((t**2).sum() for t in tensors).backward()
+            optimizer.step()
+        return [t.detach().numpy().copy() for t in tensors]
+
+    def here(state, params, steps):
+        for _ in range(steps):
+            updates, state = rule.update({n: 2 * p for n, p in params.items()}, state)
+            params = optax.apply_updates(params, updates)
+        return state, params
+
+    first = go(3)
+    state = states.from_pytorch(rule, params, optimizer.state_dict())
+    state, ours = here(
+        state, dict(zip(params, map(jnp.asarray, first), strict=True)), 3
+    )
+    second = go(3)
+    np.testing.assert_allclose(list(ours.values()), second, rtol=1e-6)
+    optimizer.load_state_dict(states.to_pytorch(state, params, optimizer))
+    third = go(3)
+    np.testing.assert_allclose(list(here(state, ours, 3)[1].values()), third, rtol=1e-6)
 
 
 TWINS = {"a": (5, 3), "b": (3,), "c": (3, 6), "d": (3,)}

@@ -105,22 +105,25 @@ def to_pytorch(
     numbers = slots.order(params, order, len(tensors), _NAME)
     _check_params(params, tensors, numbers)
     found = slots.find(state, params, _KEYS, _NAME)
-    _check_class(found, params, torch_optimizer)
+    _check_class(found, params, torch_optimizer, numbers)
 
     entries: dict[int, dict[str, Any]] = {number: {} for number in numbers}
-    for slot in found:
+    for slot in sorted(found, key=lambda slot: slot.index is None):
         value = slot.taken()
-        if slot.index is None:
-            for entry in entries.values():
+        if slot.index is None:  # of all that keep anything
+            for entry in filter(None, entries.values()):
                 entry[slot.key.name] = float(value)
         else:
             number = numbers[slot.index]
             entries[number][slot.key.name] = _tensor(value, tensors[number])
+    entries = {number: entry for number, entry in entries.items() if entry}
     if any(not isinstance(slot.leaf.node, _WITHOUT_STEP) for slot in found):
         taken = float(ages.counted(state, step, _NAME))
         entries = {number: {"step": taken} | entry for number, entry in entries.items()}
-    kept = {number: entry for number, entry in entries.items() if entry}
-    return {"state": kept, "param_groups": torch_optimizer.state_dict()["param_groups"]}
+    return {
+        "state": entries,
+        "param_groups": torch_optimizer.state_dict()["param_groups"],
+    }
 
 
 # --- What PyTorch calls things --------------------------------------------------------
@@ -199,6 +202,7 @@ def _value(slot: slots.Slot, kept: list[tuple[str, dict[str, Any]]]) -> np.ndarr
     if slot.index is not None:
         where, entries = kept[slot.index]
         return slot.given(slots.array(entries[name]), f"{where}['{name}']")
+    kept = [(where, entries) for where, entries in kept if entries]
     values = [slot.given(slots.array(e[name]), f"{w}['{name}']") for w, e in kept]
     if any(value != values[0] for value in values):
         told = ", ".join(str(float(value)) for value in values)
@@ -222,15 +226,35 @@ def _check_params(params: PyTree, tensors: list[Any], numbers: list[int]) -> Non
         slots.check_shape(name, np.shape(leaf), f"PyTorch's parameter {number}", shape)
 
 
-def _check_class(found: list[slots.Slot], params: PyTree, torch_optimizer: Any) -> None:
-    """Refuses a state that PyTorch's class would not have, if we know the class."""
+def _check_class(
+    found: list[slots.Slot], params: PyTree, torch_optimizer: Any, numbers: list[int]
+) -> None:
+    """Refuses a state that PyTorch's class would not have, if we know the class.
+
+    A parameter that is frozen there may have nothing here.
+    """
     name = type(torch_optimizer).__name__
     if name not in pytorch.__all__:
         return
+    here = slots.keys(found, len(numbers))
+    groups = torch_optimizer.param_groups
+    all_keys = [_keys(name, group, params) for group in groups]
+    wanted = [
+        (keys, tensor.requires_grad)
+        for keys, group in zip(all_keys, groups, strict=True)
+        for tensor in group["params"]
+    ]
+    there = []
+    for leaf, number in enumerate(numbers):
+        keys, is_trained = wanted[number]
+        there.append(keys[leaf] if is_trained or here[leaf] else [])
+    slots.check_keys(found, there, params, f"{_NAME}'s {name}")
+
+
+def _keys(name: str, group: Mapping[str, Any], params: PyTree) -> list[list[str]]:
+    """Returns what PyTorch's class keeps of each parameter in such a group."""
     make = getattr(pytorch, name)
-    group = torch_optimizer.param_groups[0]
     asked = (set(inspect.signature(make).parameters) & set(group)) - {"lr"}
     optimizer = make(**{argument: group[argument] for argument in asked})
-    theirs = slots.find(optimizer.init(params), params, _KEYS, _NAME)
-    there = slots.keys(theirs, len(jax.tree.leaves(params)))
-    slots.check_keys(found, there, params, f"{_NAME}'s {name}")
+    found = slots.find(optimizer.init(params), params, _KEYS, _NAME)
+    return slots.keys(found, len(jax.tree.leaves(params)))

@@ -9,6 +9,12 @@ from jaxtyping import PyTree
 
 from optax_lab.dialects.states import nodes
 
+_ANOTHERS = "it is another optimizer's state, or another version's"
+_NOTHING = (
+    "it has not stepped yet, or is another optimizer's state; if the parameter is "
+    "frozen there, leave it out here with optax.masked"
+)
+
 
 def _same(value: Any) -> Any:
     return value
@@ -113,10 +119,13 @@ def find(state: PyTree, params: PyTree, table: Table, framework: str) -> list[Sl
 
 
 def keys(found: list[Slot], count: int) -> list[list[str]]:
-    """Returns the names that each of `count` parameters has at a framework."""
+    """Returns the names that each of `count` parameters has at a framework.
+
+    What all share belongs to those that have something of their own.
+    """
     shared = [slot.key.name for slot in found if slot.index is None]
-    own = lambda n: [slot.key.name for slot in found if slot.index == n]
-    return [sorted(shared + own(n)) for n in range(count)]
+    own = [[s.key.name for s in found if s.index == n] for n in range(count)]
+    return [sorted(shared + names) if names else [] for names in own]
 
 
 def order(
@@ -170,10 +179,10 @@ def check_keys(
     listed = lambda keys: ", ".join(sorted(keys)) or "nothing"
     for name, own, other in zip(names(params), here, there, strict=True):
         if set(own) != set(other):
+            why = _ANOTHERS if other else _NOTHING
             raise ValueError(
                 f"{name} has {listed(own)} here, and {listed(other)} in {framework}: "
-                "it is another optimizer's state, another version's, or one from "
-                "before the first step"
+                f"{why}"
             )
 
 
