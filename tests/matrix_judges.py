@@ -180,6 +180,8 @@ def leaves_of_two_kinds():
     updates, _ = both.update(grads, both.init(grads), grads)
     close(updates["x"], [1.5, 1.5])
     close(updates["y"], 1)
+    for one, moved in ((grads["x"], [1.5, 1.5]), (grads["y"], 1)):
+        close(both.update(one, both.init(one), one)[0], moved)
 
     averages = {name: momentum.ema(0.5) for name in "ab"}
     both = partition.partition(averages, labels)

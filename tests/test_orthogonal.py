@@ -250,6 +250,15 @@ def test_a_matrix_without_a_gradient_stays_where_it_is():
     assert jax.tree.structure(after) == jax.tree.structure(state)
 
 
+@pytest.mark.parametrize("shape", [(3, 2), (3,)])
+def test_parameters_that_are_one_array_step_as_a_tree_of_it_does(shape):
+    optimizer = optax_lab.muon(0.1, adam_weight_decay=0.1, weight_decay=0.1)
+    tree = {"only": random(*shape)}
+    one, _ = optimizer.update(tree["only"], optimizer.init(tree["only"]), tree["only"])
+    both, _ = optimizer.update(tree, optimizer.init(tree), tree)
+    np.testing.assert_array_equal(one, both["only"])
+
+
 def test_each_label_has_its_own_transformation_and_extra_arguments_pass():
     def scaled(factor):
         def update_fn(updates, state, params=None, *, value):

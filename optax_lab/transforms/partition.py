@@ -33,8 +33,10 @@ def partition(
         return PartitionState({n: transforms[n].init(own[n]) for n in transforms})
 
     def update_fn(updates, state, params=None, **extra_args):
-        names, states, result = labels(updates), {}, updates
+        names, states, result = labels(updates), dict(state.inner_states), updates
         for name, transform in transforms.items():
+            if isinstance(names, str) and names != name:  # one array, of another label
+                continue
             own, states[name] = transform.update(
                 _own(name, updates, names),
                 state.inner_states[name],
