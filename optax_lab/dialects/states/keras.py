@@ -1,20 +1,16 @@
 # Keras' optimizer variables: a list, told apart by their names and their order.
 
 import collections
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 import optax
 from jaxtyping import PyTree
-from optax.transforms import PartitionState
 
-from optax_lab import ewma
-from optax_lab.dialects import factors, ftrl, nadam
-from optax_lab.dialects.states import ages, nodes, slots, sums
-from optax_lab.dialects.states.slots import Key
-from optax_lab.transforms import rms
+from optax_lab.dialects import factors
+from optax_lab.dialects.states import ages, keras_names, nodes, slots, sums
 
 _NAME = "Keras"
 
@@ -45,8 +41,8 @@ def from_keras(
       ValueError: if the state does not fit, with the leaf and the reason.
     """
     fresh = optimizer.init(params)
-    found = slots.find(fresh, params, _table(fresh), _NAME)
-    sums.check(optimizer, params, _sums_steps(fresh), _NAME)
+    found = slots.find(fresh, params, keras_names.table(fresh), _NAME)
+    sums.check(optimizer, params, keras_names.sums_steps(fresh), _NAME)
     matched = _matched(found, params, variables, order)
     said = [(v.path, slots.array(v.value)) for v in variables if _last(v) == _STEP]
     step = ages.needed(fresh, ages.agreed(said, step))
@@ -83,7 +79,7 @@ def to_keras(
     Raises:
       ValueError: if the state does not fit, with the leaf and the reason.
     """
-    found = slots.find(state, params, _table(state), _NAME)
+    found = slots.find(state, params, keras_names.table(state), _NAME)
     matched = _matched(found, params, variables, order)
     step = ages.counted(state, step, _NAME)
     weights = []
@@ -99,76 +95,7 @@ def to_keras(
     return weights
 
 
-# --- What Keras calls things ----------------------------------------------------------
-
 _STEP, _RATE = "iteration", "learning_rate"
-
-
-def _adam(node: Any, param: Any) -> dict[str, Key]:
-    is_average = isinstance(node.nu, ewma.Ewma)  # Adamax has a maximum
-    return slots.named(mu="momentum", nu="velocity" if is_average else "norm")
-
-
-def _factors(node: Any, param: Any) -> Mapping[str, Key | None]:
-    if np.ndim(param) < 2:
-        return {"v_row": Key("velocity"), "v_col": None}
-    return {"v_row": _without("r", -1), "v_col": _without("c", -2)}
-
-
-def _without(name: str, axis: int) -> Key:
-    """Returns the key of a mean whose axis, of length 1 here, is dropped there."""
-    return Key(name, lambda x: np.squeeze(x, axis), lambda x: np.expand_dims(x, axis))
-
-
-_STDDEV = slots.named(mu="average_gradient", nu="velocity")
-_DELTA = slots.named(e_g="accumulated_grad", e_x="accumulated_delta_var")
-_KEYS: dict[type, slots.Row] = {
-    optax.ScaleByAdamState: _adam,
-    optax.ScaleByAmsgradState: slots.named(
-        mu="momentum", nu="velocity", nu_max="velocity_hat"
-    ),
-    nadam.ScaleByWarmedNadamState: {
-        "mu": Key("momentum"),
-        "mu.weight": slots.rest_of_weight("u_product"),
-        "nu": Key("velocity"),
-    },
-    optax.ScaleByRmsState: slots.named(nu="velocity"),
-    rms.ScaleByRmsWithCountState: slots.named(nu="velocity"),
-    optax.ScaleByRStdDevState: _STDDEV,
-    rms.ScaleByRStdDevWithCountState: _STDDEV,
-    optax.ScaleByAdaDeltaState: _DELTA,
-    rms.ScaleByAdaDeltaWithCountState: _DELTA,
-    optax.ScaleByRssState: slots.named(sum_of_squares="accumulator"),
-    optax.ScaleByLionState: slots.named(mu="momentum"),
-    ftrl.FtrlState: slots.named(accumulator="accumulator", linear="linear"),
-    factors.LastFactorsState: _factors,
-}
-_SUFFIXES = (
-    "momentum",
-    "velocity",
-    "velocity_hat",
-    "norm",
-    "average_gradient",
-    "accumulator",
-    "accumulated_grad",
-    "accumulated_delta_var",
-    "linear",
-)
-_SQUARES = (optax.ScaleByRmsState, rms.ScaleByRmsWithCountState)
-_SQUARES += (optax.ScaleByRStdDevState, rms.ScaleByRStdDevWithCountState)
-
-
-def _table(state: PyTree) -> slots.Table:
-    """Returns the keys; RMSprop's sum is subtracted there, and added here."""
-    turned = Key("momentum", there=np.negative, here=np.negative)
-    key = turned if nodes.has(state, *_SQUARES) else Key("momentum")
-    row = {"trace": key}
-    return _KEYS | dict.fromkeys(sums.TRACES, row)
-
-
-def _sums_steps(state: PyTree) -> bool:
-    """Whether Keras sums steps: all but Muon do, which makes its sum orthogonal."""
-    return not nodes.has(state, PartitionState)
 
 
 # --- Its list of variables ------------------------------------------------------------
@@ -255,8 +182,8 @@ def _last(variable: Any) -> str:
 
 
 def _split(name: str) -> tuple[str, str | None]:
-    """Splits a name into its parameter's and one of `_SUFFIXES`, None without any."""
-    for suffix in _SUFFIXES:
+    """Splits a name into its parameter's and a key of Keras', None without any."""
+    for suffix in keras_names.SUFFIXES:
         if name.endswith(f"_{suffix}"):
             return name.removesuffix(f"_{suffix}"), suffix
     return name, None

@@ -9,11 +9,8 @@ import numpy as np
 import optax
 from jaxtyping import PyTree
 
-from optax_lab import ewma
-from optax_lab.dialects import factors, nadam, pytorch, steps
-from optax_lab.dialects.states import ages, nodes, slots, sums
-from optax_lab.dialects.states.slots import Key
-from optax_lab.transforms import rms
+from optax_lab.dialects import pytorch
+from optax_lab.dialects.states import ages, nodes, pytorch_names, slots, sums
 
 _NAME = "PyTorch"
 
@@ -56,7 +53,7 @@ def from_pytorch(
     """
     kept = _kept(params, state_dict, order)
     fresh = optimizer.init(params)
-    found = slots.find(fresh, params, _KEYS, _NAME)
+    found = slots.find(fresh, params, pytorch_names.TABLE, _NAME)
     if step == 0 and not any(entries for _, entries in kept):
         return fresh
     there = [[key for key in entries if key != "step"] for _, entries in kept]
@@ -104,7 +101,7 @@ def to_pytorch(
     tensors = [tensor for group in groups for tensor in group["params"]]
     numbers = slots.order(params, order, len(tensors), _NAME)
     _check_params(params, tensors, numbers)
-    found = slots.find(state, params, _KEYS, _NAME)
+    found = slots.find(state, params, pytorch_names.TABLE, _NAME)
     _check_class(found, params, torch_optimizer, numbers)
 
     entries: dict[int, dict[str, Any]] = {number: {} for number in numbers}
@@ -117,60 +114,13 @@ def to_pytorch(
             number = numbers[slot.index]
             entries[number][slot.key.name] = _tensor(value, tensors[number])
     entries = {number: entry for number, entry in entries.items() if entry}
-    if any(not isinstance(slot.leaf.node, _WITHOUT_STEP) for slot in found):
+    if pytorch_names.counts(found):
         taken = float(ages.counted(state, step, _NAME))
         entries = {number: {"step": taken} | entry for number, entry in entries.items()}
     return {
         "state": entries,
         "param_groups": torch_optimizer.state_dict()["param_groups"],
     }
-
-
-# --- What PyTorch calls things --------------------------------------------------------
-
-
-def _adam(node: Any, param: Any) -> dict[str, Key]:
-    is_average = isinstance(node.nu, ewma.Ewma)  # Adamax has a maximum
-    return slots.named(mu="exp_avg", nu="exp_avg_sq" if is_average else "exp_inf")
-
-
-def _factors(node: Any, param: Any) -> Mapping[str, Key | None]:
-    if np.ndim(param) > 1:
-        return slots.named(v_row="row_var", v_col="col_var")
-    return {"v_row": Key("variance"), "v_col": None}
-
-
-_STDDEV = slots.named(mu="grad_avg", nu="square_avg")
-_DELTA = slots.named(e_g="square_avg", e_x="acc_delta")
-_TRACE = slots.named(trace="momentum_buffer")
-_KEYS: slots.Table = {
-    optax.ScaleByAdamState: _adam,
-    optax.ScaleByAmsgradState: slots.named(
-        mu="exp_avg", nu="exp_avg_sq", nu_max="max_exp_avg_sq"
-    ),
-    nadam.ScaleByWarmedNadamState: {
-        "mu": Key("exp_avg"),
-        "mu.weight": slots.rest_of_weight("mu_product"),
-        "nu": Key("exp_avg_sq"),
-    },
-    optax.ScaleByRmsState: slots.named(nu="square_avg"),
-    rms.ScaleByRmsWithCountState: slots.named(nu="square_avg"),
-    optax.ScaleByRStdDevState: _STDDEV,
-    rms.ScaleByRStdDevWithCountState: _STDDEV,
-    optax.ScaleByAdaDeltaState: _DELTA,
-    rms.ScaleByAdaDeltaWithCountState: _DELTA,
-    optax.ScaleByRssState: slots.named(sum_of_squares="sum"),
-    **dict.fromkeys(sums.TRACES, _TRACE),
-    optax.EmaState: slots.named(ema="momentum_buffer"),
-    steps.RpropState: slots.named(prev="prev", step_size="step_size"),
-    steps.AsgdState: {
-        "eta": Key("eta", is_shared=True),
-        "mu": Key("mu", is_shared=True),
-        "ax": Key("ax"),
-    },
-    factors.LastFactorsState: _factors,
-}
-_WITHOUT_STEP = (*sums.TRACES, optax.EmaState)
 
 
 # --- Its dicts and tensors ------------------------------------------------------------
@@ -256,5 +206,5 @@ def _keys(name: str, group: Mapping[str, Any], params: PyTree) -> list[list[str]
     make = getattr(pytorch, name)
     asked = (set(inspect.signature(make).parameters) & set(group)) - {"lr"}
     optimizer = make(**{argument: group[argument] for argument in asked})
-    found = slots.find(optimizer.init(params), params, _KEYS, _NAME)
+    found = slots.find(optimizer.init(params), params, pytorch_names.TABLE, _NAME)
     return slots.keys(found, len(jax.tree.leaves(params)))
