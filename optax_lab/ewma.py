@@ -67,7 +67,9 @@ def update(
 
     aₜ = aₜ₋₁ + (1 − β)(xₜ − aₜ₋₁), computed in float32 or wider and stored in the
     average's own dtype, which never changes. A lerp has a gain of exactly 1; the form
-    (1 − β)x + βa has not, because 1 − β and β are rounded apart.
+    (1 − β)x + βa has not, because 1 − β and β are rounded apart. It starts at the end
+    that weighs more, xₜ + β(aₜ₋₁ − xₜ) for β < ½: so a small x is not lost in a large
+    average that is forgotten, and β = 0 returns x to the bit.
 
     Args:
       state: what `init` or the last `update` returned.
@@ -76,9 +78,7 @@ def update(
       key: rounds bfloat16 averages stochastically instead of to nearest, so that
         steps too small for eight bits of mantissa still arrive on average.
     """
-    step = 1 - decay
-    # Not step · (x − a): the difference of two finite numbers may be infinite.
-    lerp = lambda a, x: a if x is None else a + (step * x - step * a)
+    lerp = lambda a, x: a if x is None else _lerp(a, x, decay)
     average = precision.store(
         precision.each(lerp, state.average, x), state.average, key=key
     )
@@ -213,6 +213,18 @@ def _weight_dtype(tree: PyTree) -> Any:
     wide = (jnp.float64, jnp.complex128)
     is_wide = any(leaf.dtype in wide for leaf in jax.tree.leaves(tree))
     return jnp.float64 if is_wide else jnp.float32
+
+
+def _lerp(a: Array, x: Array, decay: ArrayLike) -> Array:
+    """Returns βa + (1 − β)x as the end that weighs more, and a part of the way."""
+    if isinstance(decay, int | float):
+        far, start, end = (decay, x, a) if decay < 0.5 else (1 - decay, a, x)
+    else:
+        decay = jnp.asarray(decay)
+        far = jnp.where(decay < 0.5, decay, 1 - decay)
+        start, end = jnp.where(decay < 0.5, x, a), jnp.where(decay < 0.5, a, x)
+    # Not far · (end − start): the difference of two finite numbers may be infinite.
+    return start + (far * end - far * start)
 
 
 # --- The parallel form of a series ----------------------------------------------------

@@ -6,6 +6,16 @@ REASONS: dict[tuple[str, str, str], str] = {
         "_smooth",
         "time <= _BLOCK → time < _BLOCK",
     ): "a series of one whole block is the same one way or the other",
+    (
+        "ewma",
+        "_lerp",
+        "decay < 0.5 → decay <= 0.5",
+    ): "at ½ both ends weigh the same",
+    (
+        "ewma",
+        "_lerp",
+        "decay < 0.5 → decay <= 0.5 (number 2)",
+    ): "at ½ both ends weigh the same",
     ("ewma", "_responses", "1 → 2"): "of the unit matrix only the first row is taken",
     ("ewma", "_responses", "0 → 1"): "the matrix has one row, and indices are clipped",
     (

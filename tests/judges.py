@@ -67,6 +67,15 @@ def averaging():
     close(state.average, a)
 
 
+def sizes():
+    """Judges both ends an average may start from: one of them would lose digits."""
+    for a, x, decay in [(1, 1e-20, 0.0), (1e-20, 1, 1 - 1e-12), (3, 1, 0.5)]:
+        for said in (decay, jnp.asarray(decay)):
+            state = ewma.update(ewma.init(jnp.zeros(()), start=a), jnp.asarray(x), said)
+            after = decay * a + (1 - decay) * x
+            np.testing.assert_allclose(state.average, after, rtol=1e-11)
+
+
 def starts():
     begun = ewma.init(jnp.zeros(2), start=3.0)
     close(begun.average, [3, 3])
@@ -311,6 +320,7 @@ ALL = {
     "distance": [a_distance_of_nothing_and_in_16_bits],
     "ewma": [
         averaging,
+        sizes,
         starts,
         the_end_of_a_short_range,
         summing,

@@ -60,6 +60,22 @@ def test_the_average_is_linear_in_what_is_averaged(xs, decay, a, b):
     np.testing.assert_allclose(both / scale, (a * x + b * y) / scale, atol=1e-11)
 
 
+@given(st.integers(-30, 30), st.integers(-30, 30), st.floats(0, 1 - 2**-16, width=32))
+def test_positive_numbers_of_any_size_are_averaged_to_the_last_digits(i, j, decay):
+    a, x = np.float32(1.3) * np.float32(2) ** np.array([i, j], np.float32)
+    expected = decay * float(a) + (1 - decay) * float(x)
+    for said in (decay, jnp.float32(decay)):
+        state = ewma.update(ewma.Ewma(jnp.asarray(a), jnp.ones(())), x, said)
+        np.testing.assert_allclose(state.average, expected, rtol=2 * EPS)
+
+
+@pytest.mark.parametrize("decay", [0.0, jnp.float32(0)])
+def test_a_decay_of_zero_forgets_to_the_bit(decay):
+    state = ewma.Ewma(jnp.float32(1), jnp.float32(0.3))
+    state = jax.jit(ewma.update)(state, jnp.float32(1e-8), decay)
+    assert state == (jnp.float32(1e-8), 1)
+
+
 @given(hnp.arrays(np.float64, lengths, elements=decays))
 def test_the_weight_is_one_minus_the_product_of_the_decays(betas):
     states, _ = scan(np.ones_like(betas), betas)
