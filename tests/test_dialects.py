@@ -94,6 +94,16 @@ def test_an_optimizer_of_keras_may_be_named_and_given_what_asks_for_nothing():
         (lambda: dialects.keras.AdamW(weight_decay=None), "weight_decay.*use Adam"),
         (lambda: dialects.keras.Ftrl(learning_rate_power=0.5), "power.*got 0.5"),
         (lambda: dialects.keras.Adam(beta_1=1.5), "beta_1.*got 1.5"),
+        (lambda: dialects.keras.Adamax(beta_1=1.0), "^beta_1.*got 1.0"),
+        (lambda: dialects.keras.Lamb(beta_2=1.0), "^beta_2.*got 1.0"),
+        (lambda: dialects.keras.Lion(beta_1=0.0), r"^beta_1 .*\(0, 1\], got 0.0"),
+        (lambda: dialects.keras.Lion(beta_1=1.5), r"^beta_1 .*\(0, 1\], got 1.5"),
+        (lambda: dialects.keras.Lion(beta_2=1.0), "^beta_2.*got 1.0"),
+        (lambda: dialects.keras.Muon(adam_beta_1=1.0), "^adam_beta_1.*got 1.0"),
+        (lambda: dialects.keras.SGD(momentum=1.5), r"^momentum .*\[0, 1\], got 1.5"),
+        (lambda: dialects.keras.Adafactor(clip_threshold=0.0), "^clip_thr.*got 0.0"),
+        (lambda: dialects.pytorch.Adafactor(eps=(-1.0, 1e-3)), r"^eps\[0\].*got -1"),
+        (lambda: dialects.pytorch.Adafactor(eps=(None, -1.0)), r"^eps\[1\].*got -1"),
         (lambda: dialects.keras.Adamax(epsilon=-1.0), "epsilon.*got -1.0"),
         (lambda: dialects.keras.Adam(weight_decay=-0.1), "weight_decay.*got -0.1"),
     ],
@@ -208,6 +218,25 @@ def test_dampening_acts_only_where_there_is_a_momentum():
     grid = jax.vmap(moved)(jnp.array([0.0, 0.5]))
     np.testing.assert_allclose(grid, [moved(0), moved(0.5)], rtol=1e-6)
     assert not np.allclose(*grid)
+
+
+def moves(rule, *gradients):
+    """Returns the updates that a rule makes of numbers, one after another."""
+    state, updates = rule.init(jnp.zeros([])), []
+    for gradient in gradients:
+        update, state = rule.update(jnp.asarray(gradient), state)
+        updates.append(float(update))
+    return updates
+
+
+def test_a_dampening_below_0_amplifies_every_gradient_but_the_first():
+    rule = dialects.pytorch.SGD(1.0, momentum=0.5, dampening=-2)
+    assert moves(rule, 1.0, 1.0, 0.0) == [-1.0, -(0.5 + 3.0), -1.75]
+
+
+def test_keras_lion_with_a_beta_1_of_1_takes_the_sign_one_step_late():
+    rule = dialects.keras.Lion(1.0, beta_1=1.0, beta_2=0.1)
+    assert moves(rule, 1.0, -1.0, 2.0) == [0.0, -1.0, 1.0]
 
 
 def test_an_unknown_optimizer_or_dialect_is_named_with_the_nearest():

@@ -20,6 +20,7 @@ def dialect(
     *,
     ignored: tuple[str, ...] = (),
     refused: Mapping[str, tuple[Any, str]] | None = None,
+    signed: tuple[str, ...] = (),
 ) -> Callable[[Callable], Callable[..., optax.GradientTransformationExtraArgs]]:
     """Makes an optimizer callable as its framework's class is, without `params`.
 
@@ -31,6 +32,7 @@ def dialect(
         by name, and nothing depends on them.
       refused: arguments whose work another link does, each with the value that asks
         for nothing, and what to use instead.
+      signed: numbers that may be on both sides of 0.
     """
     refused = refused or {}
 
@@ -51,7 +53,7 @@ def dialect(
             for name in ignored:
                 bound.arguments.pop(name, None)
             for name, value in bound.arguments.items():
-                _check_value(name, value, signature.parameters[name])
+                _check_value(name, value, signature.parameters[name], name in signed)
             return _of_real(framework, make(*bound.args, **bound.kwargs))
 
         called.__signature__ = signature
@@ -65,7 +67,9 @@ def _is_same(value: Any, nothing: Any) -> bool:
     return isinstance(value, bool | int | float | NoneType) and value == nothing
 
 
-def _check_value(name: str, value: Any, parameter: inspect.Parameter) -> None:
+def _check_value(
+    name: str, value: Any, parameter: inspect.Parameter, is_signed: bool
+) -> None:
     """Refuses what is no number, not finite, or not on its default's side of 0.
 
     Only what may be an array is looked at: a hyperparameter, not a coefficient. Of
@@ -79,12 +83,17 @@ def _check_value(name: str, value: Any, parameter: inspect.Parameter) -> None:
             f"{name} must be a number, an array or a schedule, got a "
             f"{type(value).__name__}; init and update are given the parameters"
         )
-    if not isinstance(value, int | float):
-        return
-    is_negative = isinstance(parameter.default, float) and parameter.default < 0
-    if not math.isfinite(value) or (value > 0 if is_negative else value < 0):
-        side = "most" if is_negative else "least"
-        raise ValueError(f"{name} must be finite and at {side} 0, got {value}")
+    if isinstance(value, int | float):
+        usual = parameter.default
+        is_negative = isinstance(usual, float) and usual < 0
+        _check_side(name, value, 0 if is_signed else -1 if is_negative else 1)
+
+
+def _check_side(name: str, value: float | int, side: int) -> None:
+    """Refuses what is not finite, or on the other side of 0; a `side` of 0 is both."""
+    if not math.isfinite(value) or value * side < 0:
+        told = {-1: " and at most 0", 0: "", 1: " and at least 0"}[side]
+        raise ValueError(f"{name} must be finite{told}, got {value}")
 
 
 def _of_real(

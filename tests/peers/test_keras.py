@@ -8,15 +8,17 @@ import pytest
 from optax_lab.dialects import keras as dialect
 from optax_lab.dialects.keras import frame
 from tests import trajectories
+from tests.trajectories import Case
 
 keras = pytest.importorskip("keras", reason="Keras is absent: make test-peers")
 from tests.peers import keras_runs  # noqa: E402
 
 CASES = [case for case in trajectories.CASES if case.framework == "keras"]
+EDGES = [Case("keras", "Lion", {"learning_rate": 0.01, "beta_1": 1.0})]
 LAST = [case for case in trajectories.LAST.values() if case in CASES]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", CASES + EDGES, ids=str)
 def test_a_run_here_is_a_run_in_keras(case):
     theirs = keras_runs.run(case)
     near = {"rtol": case.tolerance, "atol": case.tolerance}

@@ -17,12 +17,14 @@ torch = pytest.importorskip("torch", reason="PyTorch is absent: make test-peers"
 from tests.peers import torch_runs  # noqa: E402
 
 CASES = [case for case in trajectories.CASES if case.framework == "pytorch"]
+_BALL = {"lr": 0.05, "momentum": 0.5}
+EDGES = [Case("pytorch", "SGD", _BALL | {"dampening": x}) for x in (-0.5, 1.5)]
 LAST = [case for (framework, _), case in trajectories.LAST.items() if case in CASES]
 EXECUTION = {"foreach", "fused", "capturable", "differentiable"}
 MUON = [Case("pytorch", "Muon", arguments) for arguments in trajectories.MUON]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", CASES + EDGES, ids=str)
 def test_a_run_here_is_a_run_in_pytorch(case):
     theirs = torch_runs.run(case)
     for name, values in trajectories.ours(case).items():

@@ -1,12 +1,13 @@
 # Keras' optimizers that do not divide by an average.
 # `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
+# pyright: reportArgumentType=false, reportOperatorIssue=false
 
+import numpy as np
 import optax
 
 from optax_lab.dialects import ftrl, links
 from optax_lab.dialects.keras import frame
-from optax_lab.transforms import sign
+from optax_lab.transforms import numerics, sign
 from optax_lab.transforms.scheduling import Hyper
 
 
@@ -41,6 +42,8 @@ def SGD(
 
     Source: Keras 3.15, `keras.optimizers.SGD`.
     """
+    if isinstance(momentum, int | float) and momentum > 1:
+        raise ValueError(f"momentum must lie in [0, 1], got {momentum}")
     still = links.is_zero(momentum)
     ball = [] if still else [links.heavy_ball(momentum, nesterov)]
     steps = optax.chain(links.learning_rate(learning_rate), *ball)
@@ -60,13 +63,17 @@ def Lion(
 
     Args:
       learning_rate: η.
-      beta_1: β₁ in [0, 1); Keras takes 1 too.
+      beta_1: β₁ in (0, 1]; of 1 the sign is that of mₜ₋₁.
       beta_2: β₂ in [0, 1).
       weight_decay: λ.
 
     Sources: Keras 3.15, `keras.optimizers.Lion`; Chen et al. 2023, arXiv:2302.06675.
     """
-    rule = sign.scale_by_lion(beta_1, beta_2)
+    numerics.check_share("beta_1", beta_1)
+    frame.check_decays(beta_2=beta_2)
+    # The rule looks at Python's numbers only, and would refuse a 1.
+    b1 = np.ones([]) if links.is_zero(1 - beta_1) else beta_1
+    rule = sign.scale_by_lion(b1, beta_2)
     return frame.stepped(rule, learning_rate, weight_decay)
 
 
@@ -87,7 +94,7 @@ def Ftrl(
     θₜ = (clip(zₜ, ±λ₁) − zₜ) / (nₜ^(−p)/η + 2λ₂ + β/η): the first step forgets θ₀.
 
     Args:
-      learning_rate: η.
+      learning_rate: η > 0; of 0 Keras makes NaN.
       learning_rate_power: p ≤ 0.
       initial_accumulator_value: n₀.
       l1_regularization_strength: λ₁.

@@ -4,6 +4,7 @@
 
 import optax
 
+from optax_lab import ewma
 from optax_lab.dialects import links
 from optax_lab.dialects.arguments import dialect
 from optax_lab.transforms.scheduling import Hyper
@@ -24,6 +25,12 @@ OTHERS = {
 }
 
 optimizer = dialect("Keras", ignored=("name",), refused=OTHERS)
+
+
+def check_decays(**decays: Hyper) -> None:
+    """Refuses by its name what no average can forget with."""
+    for name, decay in decays.items():
+        ewma.check_decay(name, decay)
 
 
 def stepped(

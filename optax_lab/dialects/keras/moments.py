@@ -101,6 +101,7 @@ def Adamax(
 
     Sources: Keras 3.15, `keras.optimizers.Adamax`; Kingma & Ba 2014, arXiv:1412.6980.
     """
+    frame.check_decays(beta_1=beta_1, beta_2=beta_2)
     numerics.check_at_least_0("epsilon", epsilon)
     above = lambda nu: precision.each(lambda n: n + epsilon, ewma.raw(nu))
     rule = maxima.scale_by_adamax(beta_1, beta_2, 0.0, denominator=above)
@@ -130,8 +131,7 @@ def Nadam(
     Sources: Keras 3.15, `keras.optimizers.Nadam`; Dozat 2016,
     openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
     """
-    ewma.check_decay("beta_1", beta_1)
-    ewma.check_decay("beta_2", beta_2)
+    frame.check_decays(beta_1=beta_1, beta_2=beta_2)
     rule = nadam.scale_by_warmed_nadam(beta_1, beta_2, epsilon, 1.0)
     return frame.stepped(rule, learning_rate, weight_decay)
 
@@ -158,6 +158,7 @@ def Lamb(
 
     Sources: Keras 3.15, `keras.optimizers.Lamb`; You et al. 2019, arXiv:1904.00962.
     """
+    frame.check_decays(beta_1=beta_1, beta_2=beta_2)
     rule = optax.chain(
         adam.scale_by_adam(beta_1, beta_2, epsilon), layerwise.scale_by_trust_ratio()
     )
@@ -166,8 +167,7 @@ def Lamb(
 
 def _adam(beta_1, beta_2, epsilon, amsgrad: bool) -> optax.GradientTransformation:
     """Returns Adam's rule with an ε that is added before the bias is corrected."""
-    ewma.check_decay("beta_1", beta_1)
-    ewma.check_decay("beta_2", beta_2)
+    frame.check_decays(beta_1=beta_1, beta_2=beta_2)
     below = numerics.hat(epsilon)
     if not amsgrad:
         return adam.scale_by_adam(beta_1, beta_2, denominator=below)

@@ -4,7 +4,6 @@
 
 import optax
 
-from optax_lab import ewma
 from optax_lab.dialects import factors, links
 from optax_lab.dialects.keras import frame
 from optax_lab.transforms import adagrad, factored, numerics, rms
@@ -35,7 +34,7 @@ def RMSprop(
 
     Sources: Keras 3.15, `keras.optimizers.RMSprop`; Hinton 2012, lecture 6e.
     """
-    ewma.check_decay("rho", rho)
+    frame.check_decays(rho=rho)
     rule = rms.scale_by_stddev if centered else rms.scale_by_rms
     ball = [] if links.is_zero(momentum) else [links.heavy_ball(momentum, False)]
     steps = optax.chain(rule(rho, epsilon), links.learning_rate(learning_rate), *ball)
@@ -110,7 +109,7 @@ def Adafactor(
       beta_2_decay: c ≤ 0.
       epsilon_1: ε₁.
       epsilon_2: ε₂.
-      clip_threshold: d.
+      clip_threshold: d > 0; of 0 Keras stands still.
       relative_step: has no effect, as in Keras 3.15, where 1/√t bounds every rate.
       weight_decay: λ.
 
@@ -119,7 +118,7 @@ def Adafactor(
     """
     del relative_step
     numerics.check_at_least_0("epsilon_1", epsilon_1)
-
+    numerics.check_above_0("clip_threshold", clip_threshold)
     steps = optax.chain(
         factors.scale_by_last_factors(-beta_2_decay, epsilon_1),
         factored.clip_by_block_rms(clip_threshold),

@@ -64,6 +64,7 @@ def Muon(
     Sources: Keras 3.15, `keras.optimizers.Muon`; Jordan 2024,
     kellerjordan.github.io/posts/muon; Liu et al. 2025, arXiv:2502.16982.
     """
+    frame.check_decays(adam_beta_1=adam_beta_1, adam_beta_2=adam_beta_2)
     shape = orthogonal.scale_by_shape(None, rms_rate)
     matrices = optax.chain(
         links.heavy_ball(momentum, nesterov),

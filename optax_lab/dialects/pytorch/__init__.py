@@ -1,4 +1,9 @@
-"""PyTorch's optimizers, `torch.optim` 2.13: its names, defaults and arithmetic."""
+"""PyTorch's optimizers, `torch.optim` 2.13: its names, defaults and arithmetic.
+
+What PyTorch refuses is refused, and so is what it forgets to check and cannot be meant:
+a number below 0, but for a dampening, and a decay of 1 and more, with which an average
+would never move.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -28,7 +28,7 @@ def SGD(
     Args:
       lr: η.
       momentum: μ ≥ 0; 0 keeps no sum.
-      dampening: τ; it spares the first gradient.
+      dampening: τ, of either sign; it spares the first gradient.
       weight_decay: λ.
       nesterov: looks one step ahead; needs a momentum and no dampening.
       maximize: goes up instead of down.

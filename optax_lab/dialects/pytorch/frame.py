@@ -11,7 +11,7 @@ from optax_lab.dialects.arguments import dialect
 _FOREACH = ("foreach", "differentiable")
 
 optimizer = dialect("PyTorch", ignored=(*_FOREACH, "capturable"))
-fusable = dialect("PyTorch", ignored=(*_FOREACH, "fused"))
+fusable = dialect("PyTorch", ignored=(*_FOREACH, "fused"), signed=("dampening",))
 fusable_capturable = dialect("PyTorch", ignored=(*_FOREACH, "capturable", "fused"))
 foreach_only = dialect("PyTorch", ignored=("foreach",))
 plain = dialect("PyTorch")

@@ -31,7 +31,7 @@ def RMSprop(
 
     Args:
       lr: η.
-      alpha: the average's decay in [0, 1).
+      alpha: the average's decay in [0, 1); PyTorch takes any, 1 dividing by ε alone.
       eps: ε.
       weight_decay: λ.
       momentum: μ ≥ 0.
@@ -114,7 +114,7 @@ def Adadelta(
 
     Args:
       lr: η.
-      rho: the decay of both averages, in [0, 1).
+      rho: the decay of both averages, in [0, 1); PyTorch takes 1, which is SGD.
       eps: ε, inside both roots.
       weight_decay: λ.
       maximize: goes up instead of down.
@@ -158,6 +158,8 @@ def Adafactor(
     if isinstance(d, int | float) and not d >= 1:
         raise ValueError(f"d must be at least 1, got {d}")
     least, smallest = eps
+    for place, value in enumerate(eps):
+        numerics.check_at_least_0(f"eps[{place}]", value)
     floor = lambda dtype: jnp.finfo(dtype).eps if least is None else least
     return optax.chain(
         links.ascent(maximize),

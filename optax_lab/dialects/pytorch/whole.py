@@ -38,7 +38,7 @@ def Muon(
     Args:
       lr: η.
       weight_decay: λ.
-      momentum: β in [0, 1).
+      momentum: β in [0, 1); PyTorch takes any, and of 1 only decays.
       nesterov: looks one step ahead.
       ns_coefficients: (a, b, c) of each Newton–Schulz step.
       eps: what keeps a small matrix small.
