@@ -4,7 +4,7 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: compare test test-peers lint types clean
+.PHONY: compare test test-peers notebooks student lint types clean
 
 compare: .venv/.installed
 	$(BIN)/optax-lab compare $(ARGS)
@@ -15,6 +15,14 @@ test: .venv/.tests lint
 # The dialects beside PyTorch and Keras themselves (about a gigabyte of them).
 test-peers: .venv/.peers
 	$(BIN)/python -m pytest -n auto tests/peers $(ARGS)
+
+# The course: every notebook run and written, with answers and for students.
+notebooks: .venv/.tests
+	$(BIN)/python notebooks/build.py $(ARGS)
+
+# What a teacher hands out, in an nbgrader course: build/course.
+student: .venv/.tests
+	$(BIN)/python notebooks/build.py --release build/course
 
 lint: .venv/.tests
 	$(BIN)/ruff check .
@@ -36,12 +44,12 @@ types: .venv/.tests
 
 .venv/.tests: .venv/.installed
 	@echo "installing the test tools into .venv"
-	$(PIP) -e '.[tensorboard,tests]'
+	$(PIP) -e '.[tensorboard,tests,teach]'
 	@touch $@
 
 .venv/.peers: .venv/.tests
 	@echo "installing PyTorch and Keras into .venv"
-	$(PIP) -e '.[tensorboard,tests,peers]'
+	$(PIP) -e '.[tensorboard,tests,teach,peers]'
 	@touch $@
 
 clean:

@@ -27,6 +27,7 @@ FLOORS = {
     "studies": {"runs"},
     "comparison": {"transforms", "optimizers", "problems", "runs", "studies"},
     "views": {"runs", "studies"},
+    "checks": {"lazy"},  # references of their own, so that one can be wrong
     "cli": {
         "ewma",
         "transforms",

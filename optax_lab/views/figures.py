@@ -4,6 +4,7 @@ from optax_lab.views.curves import learning_curves, smoothing
 from optax_lab.views.descents import descent_curves
 from optax_lab.views.heat_maps import heat_map
 from optax_lab.views.multiples import multiples
+from optax_lab.views.notebook import show
 from optax_lab.views.reached import accuracy_against_speed, profile, shares_reached
 from optax_lab.views.responses import responses
 from optax_lab.views.search import sensitivity
@@ -25,6 +26,7 @@ __all__ = [
     "save",
     "sensitivity",
     "shares_reached",
+    "show",
     "smoothing",
     "states",
     "surface",

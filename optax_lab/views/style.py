@@ -19,7 +19,7 @@ LINES = ("-", (0, (5, 1.5)), (0, (4, 1.2, 1, 1.2)), (0, (1.2, 1.2)))
 GREY = "#595959"
 
 # Large for the figures' width, so that they can be read when 400 pixels wide.
-_SETTINGS: dict[Any, Any] = {
+SETTINGS: dict[Any, Any] = {
     "font.size": 14,
     "axes.titlesize": 14,
     "axes.labelsize": 14,
@@ -61,7 +61,7 @@ def mark(i: int) -> Mark:
 @contextlib.contextmanager
 def new_figure(width: float, height: float) -> Iterator[mpl_figure.Figure]:
     """Makes a figure with the house's settings, which hold inside the block."""
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(SETTINGS):
         yield mpl_figure.Figure(figsize=(width, height), layout="constrained")
 
 
@@ -129,5 +129,5 @@ def save(
     if suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"a figure is written as .png, .svg or .pdf, not {suffix!r}")
     key = "Subject" if suffix == ".pdf" else "Description"
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(SETTINGS):
         figure.savefig(path, dpi=160, metadata={key: alt or alt_text(figure)})

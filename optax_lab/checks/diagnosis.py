@@ -1,0 +1,129 @@
+# Where a function first differs from the reference, and which mistake does the same.
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from optax_lab.checks import mistakes, trials
+from optax_lab.checks.exercise import Exercise, Outputs, Step, Trial
+from optax_lab.checks.failure import CheckFailed
+
+NEAR = 1e-4  # students compute in float32
+
+
+class Difference(NamedTuple):
+    """Holds the first step at which two runs differ, and what it returned there."""
+
+    trial: Trial
+    step: int
+    expected: Outputs
+    got: Outputs
+
+
+def check(exercise: Exercise, f: Step, *, seed: int = 0) -> None:
+    """Tries a function on one step by hand, on ten random ones, and on properties.
+
+    Args:
+      exercise: the task.
+      f: the function that was written for it.
+      seed: of the random steps.
+
+    Raises:
+      CheckFailed: naming the first step that differs, what was expected and got, and
+        the mistake that comes to the same numbers, if it is a known one.
+    """
+    tried = [exercise.by_hand, exercise.draw(np.random.default_rng(seed))]
+    runs = [trials.run(exercise, f, trial) for trial in tried]
+    for trial, rows in zip(tried, runs, strict=True):
+        difference = first_difference(exercise, trial, rows)
+        if difference is not None:
+            known = recognised(exercise, tried, runs)
+            raise CheckFailed(_message(exercise, difference, known))
+    for sentence, trial, holds in exercise.properties:
+        if not holds(trials.run(exercise, f, trial)):
+            raise CheckFailed(f"✗ {exercise.name}: this is not true yet: {sentence}.")
+    again = trials.run(exercise, f, exercise.by_hand)
+    if first_difference(exercise, exercise.by_hand, again) is not None:
+        raise CheckFailed(
+            f"✗ {exercise.name} answers differently when it is asked a second time.\n"
+            "  Hint: does it keep something in a variable outside of it?"
+        )
+    count = len(tried[1].observations)
+    print(f"✓ {exercise.name}: right by hand, and in {count} random steps")
+
+
+def first_difference(
+    exercise: Exercise, trial: Trial, rows: list[Outputs]
+) -> Difference | None:
+    """Returns the first step at which the outputs are not the reference's."""
+    expected = trials.reference(exercise, trial)
+    for step, (a, b) in enumerate(zip(expected, rows, strict=True), 1):
+        if not _alike(a, b):
+            return Difference(trial, step, a, b)
+    return None
+
+
+def recognised(
+    exercise: Exercise, tried: list[Trial], runs: list[list[Outputs]]
+) -> tuple[str, ...]:
+    """Returns the mistake, or the two, that come to these outputs in every trial."""
+    single = [(name,) for name in exercise.mistakes]
+    for wrong in (*single, *itertools.combinations(exercise.mistakes, 2)):
+        rows = (trials.reference(exercise, trial, wrong) for trial in tried)
+        if all(
+            len(a) == len(b) and all(map(_alike, a, b))
+            for a, b in zip(rows, runs, strict=True)
+        ):
+            return wrong
+    return ()
+
+
+def _alike(expected: Outputs, got: Outputs) -> bool:
+    return len(expected) == len(got) and all(
+        map(_near, expected, got)  # a NaN is like a NaN: some mistakes make them
+    )
+
+
+def _near(a: np.ndarray, b: np.ndarray) -> bool:
+    if a.shape != b.shape:
+        return False
+    finite = np.abs(a[np.isfinite(a)])
+    scale = float(np.max(finite, initial=0.0))
+    return np.allclose(b, a, rtol=NEAR, atol=NEAR * 1e-2 * scale, equal_nan=True)
+
+
+def _message(exercise: Exercise, found: Difference, known: tuple[str, ...]) -> str:
+    lines = [f"✗ {exercise.name}: step {found.step} of {found.trial.name} differs"]
+    width = max(map(len, exercise.outputs))
+    for name, a, b in zip(exercise.outputs, found.expected, found.got, strict=True):
+        numbers = (
+            "as expected"
+            if _near(a, b)
+            else f"expected {_numbers(a)}, got {_numbers(b)}"
+        )
+        lines.append(f"    {name:<{width}}  {numbers}")
+    for name in known:
+        seen, hint = mistakes.HINTS[name]
+        lines += [f"  It looks like {seen}.", f"  Hint: {hint}"]
+    if not known:
+        lines.append("  " + _elsewhere(found))
+    return "\n".join(lines)
+
+
+def _elsewhere(found: Difference) -> str:
+    if found.step > 1:
+        return (
+            "Hint: the first step is right. What should be handed on from one step to\n"
+            "  the next, and what depends on t?"
+        )
+    if found.trial.name == "the example by hand":
+        return "Hint: do this one step with pencil and paper, term by term."
+    return (
+        "Hint: the example by hand is right. Does the function use all that it is\n"
+        "  given, or a number of its own?"
+    )
+
+
+def _numbers(x: np.ndarray) -> str:
+    return np.array2string(np.asarray(x, float), precision=5, separator=", ")
