@@ -34,7 +34,6 @@ CONFIG = Config(
         "ClearSolutions": {"code_stub": {"python": STUB}, "text_stub": ANSWER},
         "CourseDirectory": {"course_id": ASSIGNMENT},
         "ExecutePreprocessor": {"timeout": 180},
-        "KernelManager": {"transport": "ipc"},  # no port is opened
     }
 )
 
@@ -63,9 +62,7 @@ def execute(
     notebook = copy.deepcopy(notebook)
     environment = os.environ | {"OPTAX_LAB_FAST": "1" if fast else ""}
     place = {"metadata": {"path": str(FOLDER)}}
-    client = nbclient.NotebookClient(
-        notebook, timeout=timeout, resources=place, config=CONFIG
-    )
+    client = nbclient.NotebookClient(notebook, timeout=timeout, resources=place)
     client.execute(env=environment)
     return notebook
 
