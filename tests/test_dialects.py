@@ -71,6 +71,7 @@ def test_what_another_link_does_is_refused_with_that_link(
 
 def test_an_optimizer_of_keras_may_be_named_and_given_what_asks_for_nothing():
     nothing = {"clipnorm": None, "use_ema": False, "ema_momentum": 0.99}
+    nothing |= {"loss_scale_factor": 1.0}
     dialects.keras.Adam(1e-3, name="mine", **nothing)
 
 
@@ -250,6 +251,40 @@ def test_an_unknown_optimizer_or_dialect_is_named_with_the_nearest():
 
 
 def test_parameters_in_the_place_of_the_rate_are_refused():
-    for params in ({"w": 1}, [1.0], iter([1.0]), None):
+    for params in ({"w": 1}, [1.0], iter([1.0]), None, "w"):
         with pytest.raises(TypeError, match=r"lr must be a number, .* or a schedule"):
             dialects.pytorch.Adam(params)
+        with pytest.raises(TypeError, match="lr twice; init and update are given the"):
+            dialects.pytorch.Adam(params, lr=0.1)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda f: dialects.pytorch.Adam(betas=(f, 0.9)), r"^betas\[0\] must be a num"),
+        (lambda f: dialects.pytorch.Adam(betas=(0.9, None)), r"^betas\[1\] .*got None"),
+        (lambda f: dialects.pytorch.Adam(betas=f), "^betas must be 2 numbers or arr"),
+        (lambda f: dialects.pytorch.RAdam(betas=0.9), "^betas must be 2 .*got 0.9"),
+        (lambda f: dialects.pytorch.Rprop(etas=(0.5, f)), r"^etas\[1\] .* a function"),
+        (lambda f: dialects.pytorch.Rprop(step_sizes=(f, 1)), r"^step_sizes\[0\] must"),
+        (lambda f: dialects.pytorch.Adafactor(eps=(None, f)), r"^eps\[1\] must be a n"),
+        (lambda f: dialects.pytorch.Adafactor(eps=1e-3), "^eps must be 2 .*got 0.001"),
+        (lambda f: dialects.pytorch.Muon(eps=f), "^eps must be a number or an array"),
+        (
+            lambda f: dialects.pytorch.Muon(ns_coefficients=(f, 1.0, 1.0)),
+            r"^ns_coefficients\[0\] must be a number",
+        ),
+        (lambda f: dialects.keras.Muon(muon_a=f), "^muon_a must be a number or an arr"),
+    ],
+)
+def test_a_schedule_where_none_can_be_is_refused_with_what_can(make, told):
+    with pytest.raises(TypeError, match=told):
+        make(lambda step: 0.9)
+
+
+def test_more_arguments_by_position_than_mean_something_here_are_refused():
+    told = "SGD of PyTorch takes 5 arguments by position, lr, momentum, .*, got 6: name"
+    with pytest.raises(TypeError, match=told):
+        dialects.pytorch.SGD(0.1, 0.9, 0, 0, False, True)
+    with pytest.raises(TypeError, match=r"Muon of Keras takes 6 .*weight_decay, got 7"):
+        dialects.keras.Muon(0.1, 0.9, 0.999, 0.004, 1e-7, 0.004, None)

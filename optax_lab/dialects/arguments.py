@@ -4,15 +4,18 @@ import difflib
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 
-from optax_lab.transforms.scheduling import scheduled
+from optax_lab.transforms.scheduling import Hyper, scheduled
+
+_BY_NAME = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
 
 
 def dialect(
@@ -43,6 +46,7 @@ def dialect(
         @functools.wraps(factory)
         def called(*args, **kwargs):
             _check_names(framework, factory.__name__, signature, kwargs)
+            _check_places(framework, factory.__name__, signature, args, kwargs)
             bound = signature.bind(*args, **kwargs)
             for name, (nothing, instead) in refused.items():
                 value = bound.arguments.pop(name, None)
@@ -72,21 +76,39 @@ def _check_value(
 ) -> None:
     """Refuses what is no number, not finite, or not on its default's side of 0.
 
-    Only what may be an array is looked at: a hyperparameter, not a coefficient. Of
-    arrays and schedules the values are not known.
+    Only hyperparameters are looked at, and of arrays and schedules not the values.
     """
-    allowed = get_args(parameter.annotation)
-    if jax.Array not in allowed or (value is None and NoneType in allowed):
+    kinds = get_args(parameter.annotation)
+    if get_origin(parameter.annotation) is tuple:
+        _check_tuple(name, value, kinds)
+    elif parameter.annotation is float or jax.Array in kinds:
+        _check_kind(name, value, kinds)
+        if isinstance(value, int | float) and jax.Array in kinds:
+            usual = parameter.default
+            is_negative = isinstance(usual, float) and usual < 0
+            _check_side(name, value, 0 if is_signed else -1 if is_negative else 1)
+
+
+def _check_tuple(name: str, value: Any, each: tuple[Any, ...]) -> None:
+    """Refuses anything but so many numbers or arrays."""
+    if not isinstance(value, tuple | list) or len(value) != len(each):
+        told = f"{name} must be {len(each)} numbers or arrays"
+        raise TypeError(f"{told}, got {value!r}")
+    for place, kind in enumerate(each):
+        _check_kind(f"{name}[{place}]", value[place], get_args(kind))
+
+
+def _check_kind(name: str, value: Any, kinds: tuple[Any, ...]) -> None:
+    """Refuses what is no number or array, nor a schedule or None among the kinds."""
+    is_schedule = set(get_args(Hyper)) <= set(kinds)
+    is_none = value is None and NoneType in kinds
+    if is_none or isinstance(value, ArrayLike) or (is_schedule and callable(value)):
         return
-    if value is None or isinstance(value, list | tuple | dict | Iterator):
-        raise TypeError(
-            f"{name} must be a number, an array or a schedule, got a "
-            f"{type(value).__name__}; init and update are given the parameters"
-        )
-    if isinstance(value, int | float):
-        usual = parameter.default
-        is_negative = isinstance(usual, float) and usual < 0
-        _check_side(name, value, 0 if is_signed else -1 if is_negative else 1)
+    allowed = "a number or an array"
+    if is_schedule:
+        allowed = "a number, an array or a schedule"
+    got = "None" if value is None else f"a {type(value).__name__}"
+    raise TypeError(f"{name} must be {allowed}, got {got}")
 
 
 def _check_side(name: str, value: float | int, side: int) -> None:
@@ -123,6 +145,31 @@ def _extended(
         for name in (*ignored, *refused)
     ]
     return signature.replace(parameters=[*signature.parameters.values(), *more])
+
+
+def _check_places(
+    framework: str,
+    name: str,
+    signature: inspect.Signature,
+    args: tuple[Any, ...],
+    kwargs: Mapping,
+) -> None:
+    """Refuses more arguments by position than have one, and those given twice.
+
+    Raises:
+      TypeError: with those that have a position.
+    """
+    places = [n for n, p in signature.parameters.items() if p.kind not in _BY_NAME]
+    if len(args) > len(places):
+        raise TypeError(
+            f"{name} of {framework} takes {len(places)} arguments by position, "
+            f"{', '.join(places)}, got {len(args)}: name the others"
+        )
+    for twice in [place for place in places[: len(args)] if place in kwargs]:
+        raise TypeError(
+            f"{name} of {framework} is given {twice} twice; init and update are given "
+            "the parameters"
+        )
 
 
 def _check_names(

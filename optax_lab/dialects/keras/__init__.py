@@ -1,8 +1,8 @@
 """Keras' optimizers, `keras.optimizers` 3.15: its names, defaults and arithmetic.
 
-Keras checks few numbers. Here all that are refused there are, and so is what cannot be
-meant: a rate, a decay, a momentum or an ε below 0, and a β or ρ of 1 and more, with
-which an average would never move.
+Keras checks few numbers. What it refuses is refused, and so is what cannot be meant: a
+rate, a decay, a momentum or an ε below 0, and a β or ρ of 1 and more, with which an
+average would never move.
 """
 
 from typing import TYPE_CHECKING

@@ -20,7 +20,7 @@ OTHERS = {
     "use_ema": (False, "wrap the optimizer in optax_lab.with_param_ema"),
     "ema_momentum": (0.99, "wrap the optimizer in optax_lab.with_param_ema"),
     "ema_overwrite_frequency": (None, "use optax.periodic_update"),
-    "loss_scale_factor": (None, _CHAIN.format("optax.scale(1 / loss_scale_factor)")),
+    "loss_scale_factor": (1.0, _CHAIN.format("optax.scale(1 / loss_scale_factor)")),
     "gradient_accumulation_steps": (None, "wrap the optimizer in optax.MultiSteps"),
 }
 

@@ -26,6 +26,7 @@ def Muon(
     adam_weight_decay: Hyper | None = 0.004,
     epsilon: Hyper = 1e-7,
     weight_decay: Hyper | None = 0.004,
+    *,
     exclude_layers: list[str] | None = None,
     exclude_embeddings: bool = True,
     muon_a: float = 3.4445,

@@ -25,9 +25,7 @@ def front(maximize: bool, weight_decay: ArrayLike) -> optax.GradientTransformati
 
 
 def check_betas(betas: Betas) -> Betas:
-    """Refuses anything but two numbers in [0, 1)."""
-    if not isinstance(betas, tuple | list) or len(betas) != 2:
-        raise ValueError(f"betas must be two numbers in [0, 1), got {betas}")
+    """Refuses numbers outside [0, 1)."""
     for index, beta in enumerate(betas):
         ewma.check_decay(f"betas[{index}]", beta)
     return betas
