@@ -78,12 +78,14 @@ def like_params(**values):
     return [step | full(p) for p in jax.tree.leaves(PARAMS)]
 
 
-def variables(*keys, step=4, params=PARAMS):
+def variables(*keys, step=4, params=PARAMS, name="mine"):
     """Returns what Keras' optimizer keeps, each array filled with its number."""
-    head = [Variable("adam/iteration", step), Variable("adam/learning_rate", 0.1)]
-    full = lambda name, p, n, k: Variable(f"adam/{name}_{k}", np.full(p.shape, n + 1.0))
+    head = [Variable(f"{name}/iteration", step), Variable(f"{name}/learning_rate", 0.1)]
+    full = lambda path, p, n: Variable(f"{name}/{path}", np.full(p.shape, n + 1.0))
     rows = [
-        full(name, p, n, k) for name, p in params.items() for n, k in enumerate(keys)
+        full(f"{of}_{key}", p, n)
+        for of, p in params.items()
+        for n, key in enumerate(keys)
     ]
     return head + rows
 

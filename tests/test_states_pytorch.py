@@ -28,7 +28,7 @@ def test_a_state_that_goes_to_pytorch_and_comes_back_is_the_same(case):
     rule = trajectories.optimizer(case)
     state = doubles.stepped(rule, params, 3)
     made = doubles.torch_optimizer(case.name, params, **case.arguments)
-    there = states.to_pytorch(state, params, made)
+    there = states.to_pytorch(rule, params, state, made)
     step = None if any("step" in e for e in there["state"].values()) else 3
     doubles.assert_equal(states.from_pytorch(rule, params, there, step=step), state)
 
@@ -54,7 +54,9 @@ def test_values_take_the_dtypes_of_the_state():
     state = states.from_pytorch(rule, params, doubles.kept(*entries))
     dtypes = lambda tree: jax.tree.map(lambda x: x.dtype, tree)
     assert dtypes(state) == dtypes(rule.init(params))
-    there = states.to_pytorch(state, params, doubles.torch_optimizer("Adam", PARAMS))
+    there = states.to_pytorch(
+        rule, params, state, doubles.torch_optimizer("Adam", PARAMS)
+    )
     assert there["state"][0]["exp_avg"].dtype == np.float64
 
 
@@ -76,7 +78,7 @@ def test_parameters_may_be_counted_in_another_order():
     made = doubles.torch_optimizer(
         "SGD", dict(enumerate([PARAMS["w"], PARAMS["b"]])), momentum=1
     )
-    there = states.to_pytorch(state, PARAMS, made, order=order)
+    there = states.to_pytorch(rule, PARAMS, state, made, order=order)
     assert there["state"][0]["momentum_buffer"].shape == (5, 3)
     assert there["state"][1]["momentum_buffer"].shape == (3,)
 
@@ -94,9 +96,10 @@ def test_what_other_versions_keep_for_nothing_is_nothing():
 
 
 def test_pytorchs_classes_that_are_not_known_take_what_they_are_given():
-    state = doubles.stepped(pytorch.RMSprop(), PARAMS, 1)
+    rule = pytorch.RMSprop()
+    state = doubles.stepped(rule, PARAMS, 1)
     made = doubles.torch_optimizer("Mine", PARAMS)
-    there = states.to_pytorch(state, PARAMS, made, step=7)
+    there = states.to_pytorch(rule, PARAMS, state, made, step=7)
     assert there["state"][1]["step"] == 7.0
     assert there["state"][1].keys() == {"step", "square_avg"}
     assert there["param_groups"] == [{"params": [0, 1]}]
@@ -118,7 +121,7 @@ def test_a_frozen_parameter_is_masked_here_and_has_no_entry_there(
     state = states.from_pytorch(rule, PARAMS, doubles.kept({}, entry))
     more = {"momentum": 0.9} if name == "SGD" else {}
     made = doubles.torch_optimizer(name, PARAMS, frozen=[0], **more)
-    there = states.to_pytorch(state, PARAMS, made)["state"]
+    there = states.to_pytorch(rule, PARAMS, state, made)["state"]
     assert there.keys() == {1} and there[1].keys() == entry.keys()
     assert all(there[1][name] == value for name, value in numbers.items())
 
@@ -131,6 +134,6 @@ def test_every_group_is_asked_what_its_parameters_keep():
     )
     made = doubles.torch_optimizer("Adam", PARAMS, each=[{}, {"amsgrad": True}])
     state = doubles.stepped(rule, PARAMS, 2)
-    there = states.to_pytorch(state, PARAMS, made)
+    there = states.to_pytorch(rule, PARAMS, state, made)
     assert ["max_exp_avg_sq" in there["state"][n] for n in (0, 1)] == [False, True]
     doubles.assert_equal(states.from_pytorch(rule, PARAMS, there), state)

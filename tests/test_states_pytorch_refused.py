@@ -116,7 +116,7 @@ NADAM = [e | {"mu_product": 0.5 + i / 4} for i, e in enumerate(ADAM)]
                 *doubles.like_params(step=2, square_avg=1.0, momentum_buffer=1.0)
             ),
             {},
-            "sums steps, and PyTorch directions: use optax_lab.dialects.pytorch",
+            "sum of steps, and PyTorch has a sum of directions: use",
         ),
         (
             pytorch.SGD(momentum=0.9),
@@ -178,4 +178,4 @@ def test_what_does_not_fit_is_refused_with_its_place_and_the_reason(
 )
 def test_what_does_not_fit_into_pytorch_is_refused(rule, made, message):
     with pytest.raises(ValueError, match=message):
-        states.to_pytorch(doubles.stepped(rule, PARAMS, 1), PARAMS, made)
+        states.to_pytorch(rule, PARAMS, doubles.stepped(rule, PARAMS, 1), made)

@@ -76,7 +76,8 @@ class Torch:
             case, {n: np.array(x) for n, x in params.items()}
         )
         if state is not None:
-            taken = states.to_pytorch(state, params, self.optimizer)
+            rule = rule_of(str(case))
+            taken = states.to_pytorch(rule, params, state, self.optimizer)
             with torch_runs.default_dtype(np.float64):
                 self.optimizer.load_state_dict(taken)
 
@@ -116,7 +117,8 @@ class Keras:
             )
             kept = self.optimizer.variables
             if state is not None:
-                taken = states.to_keras(state, params, kept)
+                rule = rule_of(str(case))
+                taken = states.to_keras(rule, params, state, kept)
                 self.optimizer.set_weights(taken)
 
         self.apply = jax.jit(self.optimizer.stateless_apply)
@@ -214,7 +216,7 @@ def test_groups_and_frozen_parameters_come_and_go():
     )
     second = go(3)
     np.testing.assert_allclose(list(ours.values()), second, rtol=1e-6)
-    optimizer.load_state_dict(states.to_pytorch(state, params, optimizer))
+    optimizer.load_state_dict(states.to_pytorch(rule, params, state, optimizer))
     third = go(3)
     np.testing.assert_allclose(list(here(state, ours, 3)[1].values()), third, rtol=1e-6)
 

@@ -10,7 +10,7 @@ import optax
 from jaxtyping import PyTree
 
 from optax_lab.dialects import factors
-from optax_lab.dialects.states import ages, keras_names, nodes, slots, sums
+from optax_lab.dialects.states import ages, keras_names, meanings, nodes, slots
 
 _NAME = "Keras"
 
@@ -25,6 +25,8 @@ def from_keras(
 ) -> PyTree:
     """Returns the state that goes on where an optimizer of Keras stopped.
 
+    SGD's variables are called as Lion's, and RMSprop's as Adam's: only the name of
+    Keras' optimizer tells them apart, and not if it was given one of its own.
     The variable that Keras' optimizer was built with as number i is leaf i of
     `jax.tree.leaves(params)`, which has the keys of dicts sorted, unless `order` says
     otherwise.
@@ -41,8 +43,7 @@ def from_keras(
       ValueError: if the state does not fit, with the leaf and the reason.
     """
     fresh = optimizer.init(params)
-    found = slots.find(fresh, params, keras_names.table(fresh), _NAME)
-    sums.check(optimizer, params, keras_names.sums_steps(fresh), _NAME)
+    found = _found(optimizer, params, fresh, variables)
     matched = _matched(found, params, variables, order)
     said = [(v.path, slots.array(v.value)) for v in variables if _last(v) == _STEP]
     step = ages.needed(fresh, ages.agreed(said, step))
@@ -54,8 +55,9 @@ def from_keras(
 
 
 def to_keras(
-    state: PyTree,
+    optimizer: optax.GradientTransformation,
     params: PyTree,
+    state: PyTree,
     variables: Sequence[Any],
     *,
     step: int | None = None,
@@ -64,9 +66,9 @@ def to_keras(
     """Returns what `set_weights` of an optimizer of Keras takes.
 
     Args:
-      state: the state of an optimizer of `dialects.keras`, or one that keeps the same
-        (a sum of directions, as Optax's SGD with a momentum has, is not).
+      optimizer: one of `dialects.keras`, or one that keeps the same.
       params: the parameters.
+      state: its state.
       variables: `variables` of Keras' optimizer, built with the same parameters. They
         are only looked at; a learning rate stays what it is there.
       step: how many steps were taken; needed where the state does not keep it, which
@@ -79,7 +81,8 @@ def to_keras(
     Raises:
       ValueError: if the state does not fit, with the leaf and the reason.
     """
-    found = slots.find(state, params, keras_names.table(state), _NAME)
+    nodes.check(state, optimizer.init(params))
+    found = _found(optimizer, params, state, variables)
     matched = _matched(found, params, variables, order)
     step = ages.counted(state, step, _NAME)
     weights = []
@@ -99,6 +102,24 @@ _STEP, _RATE = "iteration", "learning_rate"
 
 
 # --- Its list of variables ------------------------------------------------------------
+
+
+def _found(
+    optimizer: optax.GradientTransformation,
+    params: PyTree,
+    state: PyTree,
+    variables: Sequence[Any],
+) -> list[slots.Slot]:
+    """Returns the slots of a state that keeps what Keras does.
+
+    Raises:
+      ValueError: if it does not.
+    """
+    found = slots.find(state, params, keras_names.table(state), _NAME)
+    for called in {variable.path.partition("/")[0] for variable in variables}:
+        keras_names.check_kind(state, called)
+    meanings.check(optimizer, params, keras_names.sums_steps(state), _NAME)
+    return found
 
 
 def _matched(

@@ -72,6 +72,20 @@ def has(state: PyTree, *classes: type) -> bool:
     return any(map(is_one, jax.tree.leaves(state, is_leaf=is_one)))
 
 
+def check(state: PyTree, fresh: PyTree) -> None:
+    """Refuses what is no state of the optimizer that made a fresh one.
+
+    Raises:
+      ValueError: if they have different nodes.
+    """
+    if jax.tree.structure(state) != jax.tree.structure(fresh):
+        told = [", ".join(_classes(each)) or "no state" for each in (state, fresh)]
+        raise ValueError(
+            "state must be what the optimizer's init and update return, with "
+            f"{told[1]}, got one with {told[0]}"
+        )
+
+
 def filled(state: PyTree, values: dict[Place, Any]) -> PyTree:
     """Puts copies of values in the places of some leaves, in those leaves' dtypes."""
 
@@ -108,6 +122,11 @@ def _leaf(state: PyTree, place: Place, value: Any) -> Leaf:
 def _is_state(node: Any) -> bool:
     is_named = isinstance(node, tuple) and hasattr(node, "_fields")
     return is_named and type(node).__name__.endswith("State")
+
+
+def _classes(state: PyTree) -> list[str]:
+    """Returns the names of the classes in a state that hold something."""
+    return sorted({type(leaf.node).__name__ for leaf in leaves(state)})
 
 
 def _field(owner: Any, path: Place) -> tuple[str, Place]:

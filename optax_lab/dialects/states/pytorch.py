@@ -10,7 +10,7 @@ import optax
 from jaxtyping import PyTree
 
 from optax_lab.dialects import pytorch
-from optax_lab.dialects.states import ages, nodes, pytorch_names, slots, sums
+from optax_lab.dialects.states import ages, meanings, nodes, pytorch_names, slots
 
 _NAME = "PyTorch"
 
@@ -25,6 +25,7 @@ def from_pytorch(
 ) -> PyTree:
     """Returns the state that goes on where an optimizer of PyTorch stopped.
 
+    Adam, AdamW and RAdam keep the same, so a state of one is taken for another's.
     Parameter i of PyTorch is leaf i of `jax.tree.leaves(params)`, which has the keys of
     dicts sorted, unless `order` says otherwise. Shapes are PyTorch's: a linear layer
     whose weight is transposed here needs its averages transposed first.
@@ -58,7 +59,8 @@ def from_pytorch(
         return fresh
     there = [[key for key in entries if key != "step"] for _, entries in kept]
     slots.check_keys(found, there, params, _NAME)
-    sums.check(optimizer, params, False, _NAME)
+    pytorch_names.check_buffers(found, state_dict["param_groups"])
+    meanings.check(optimizer, params, False, _NAME)
     said = [(f"{n}['step']", e["step"]) for n, e in kept if "step" in e]
     step = ages.agreed([(name, slots.array(value)) for name, value in said], step)
     places = [slot.leaf.place for slot in found]
@@ -68,8 +70,9 @@ def from_pytorch(
 
 
 def to_pytorch(
-    state: PyTree,
+    optimizer: optax.GradientTransformation,
     params: PyTree,
+    state: PyTree,
     torch_optimizer: Any,
     *,
     step: int | None = None,
@@ -82,9 +85,9 @@ def to_pytorch(
     taken for all.
 
     Args:
-      state: the state of an optimizer of `dialects.pytorch`, or one that keeps the
-        same (a sum of steps, as Optax's RMSprop with a momentum has, is not).
+      optimizer: one of `dialects.pytorch`, or one that keeps the same.
       params: the parameters.
+      state: its state.
       torch_optimizer: PyTorch's, made of the same parameters; it is only looked at.
       step: how many steps were taken; needed where the state does not keep it, which
         a state without schedules may not, and PyTorch does.
@@ -101,19 +104,12 @@ def to_pytorch(
     tensors = [tensor for group in groups for tensor in group["params"]]
     numbers = slots.order(params, order, len(tensors), _NAME)
     _check_params(params, tensors, numbers)
+    nodes.check(state, optimizer.init(params))
     found = slots.find(state, params, pytorch_names.TABLE, _NAME)
+    pytorch_names.check_buffers(found, groups)
+    meanings.check(optimizer, params, False, _NAME)
     _check_class(found, params, torch_optimizer, numbers)
-
-    entries: dict[int, dict[str, Any]] = {number: {} for number in numbers}
-    for slot in sorted(found, key=lambda slot: slot.index is None):
-        value = slot.taken()
-        if slot.index is None:  # of all that keep anything
-            for entry in filter(None, entries.values()):
-                entry[slot.key.name] = float(value)
-        else:
-            number = numbers[slot.index]
-            entries[number][slot.key.name] = _tensor(value, tensors[number])
-    entries = {number: entry for number, entry in entries.items() if entry}
+    entries = _entries(found, tensors, numbers)
     if pytorch_names.counts(found):
         taken = float(ages.counted(state, step, _NAME))
         entries = {number: {"step": taken} | entry for number, entry in entries.items()}
@@ -124,6 +120,19 @@ def to_pytorch(
 
 
 # --- Its dicts and tensors ------------------------------------------------------------
+
+
+def _entries(
+    found: list[slots.Slot], tensors: list[Any], numbers: list[int]
+) -> dict[int, dict[str, Any]]:
+    """Returns what PyTorch keeps of each parameter that has anything."""
+    own: dict[int, dict[str, Any]] = {number: {} for number in numbers}
+    for slot in found:
+        if slot.index is not None:
+            number = numbers[slot.index]
+            own[number][slot.key.name] = _tensor(slot.taken(), tensors[number])
+    of_all = {s.key.name: float(s.taken()) for s in found if s.index is None}
+    return {number: entry | of_all for number, entry in own.items() if entry}
 
 
 def _kept(
