@@ -7,7 +7,7 @@ import optax.contrib
 import pytest
 
 import optax_lab
-from optax_lab.dialects import states
+from optax_lab.dialects import keras, pytorch, states
 from tests import doubles, trajectories
 
 PARAMS = doubles.PARAMS
@@ -42,11 +42,13 @@ def test_a_run_that_leaves_optax_and_comes_back_is_the_run_that_stayed(name):
     rate = doubles.dropping if name in ("adam", "muon", "schedule_free_adamw") else 0.01
     made = [m(rate, **IN_OPTAX[name]) for m in (getattr(optax_lab, name), make)]
     ours, theirs = made
+    # Optax's schedule-free methods take a schedule's rates a step early.
+    like = None if name == "schedule_free_adamw" else theirs
     near = 1e-7 if name == "adafactor" else 1e-12  # Optax's decay is a float32
 
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         stays = trajectories.advance(theirs, params, theirs.init(params), parts[0])
-        state = states.from_optax(ours, stays[0], stays[1], step=10)
+        state = states.from_optax(ours, stays[0], stays[1], step=10, theirs=like)
         moves = trajectories.advance(ours, stays[0], state, parts[1])
         stays = trajectories.advance(theirs, *stays, parts[1])
         doubles.assert_equal(moves[0], stays[0], near)
@@ -93,3 +95,29 @@ def test_a_schedule_that_optax_does_not_count_needs_a_step():
         states.from_optax(optax_lab.sgd(doubles.dropping), PARAMS, state, step=3).count
         == 3
     )
+
+
+def warming(step):
+    """Returns a learning rate that starts at 0."""
+    return 0.01 * step
+
+
+@pytest.mark.parametrize(
+    "ours, theirs, message",
+    [
+        (optax_lab.adam(0.1), optax.adamax(0.1), r"nu.average\['b'\] and .*nu\['b'\]"),
+        (optax_lab.adamax(0.1), optax.adam(0.1), r"nu\['b'\] and .*nu\['b'\]"),
+        (optax_lab.adam(0.1), optax.adam(0.1, b1=0.8), r"mu\['b'\], are different"),
+        (pytorch.Adam(amsgrad=True), optax.amsgrad(0.1), "nu_max.* are different"),
+        (keras.SGD(0.1, momentum=0.9), optax.sgd(0.1, momentum=0.9), "trace.* are"),
+        (keras.SGD(warming, momentum=0.9), optax.sgd(warming, momentum=0.9), "trace"),
+        (optax_lab.sgd(0.1, momentum=0.9), optax.lars(0.1), "trace.* are different"),
+        (optax_lab.adam(0.1), optax.amsgrad(0.1), "ScaleByAmsgradState"),
+    ],
+)
+def test_optimizers_whose_first_steps_keep_different_things_are_refused(
+    ours, theirs, message
+):
+    state, refused = theirs.init(PARAMS), pytest.raises(ValueError, match=message)
+    with jax.numpy_dtype_promotion("standard"), refused:
+        states.from_optax(ours, PARAMS, state, step=0, theirs=theirs)

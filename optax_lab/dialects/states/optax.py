@@ -2,6 +2,8 @@
 
 import collections
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import PyTree
@@ -17,6 +19,7 @@ def from_optax(
     optax_state: PyTree,
     *,
     step: int | None = None,
+    theirs: optax.GradientTransformation | None = None,
 ) -> PyTree:
     """Returns the state that goes on where Optax's optimizer of the same name stopped.
 
@@ -24,12 +27,17 @@ def from_optax(
     tree; ours, `optax.chain` or `optax.masked` may be around them. Yogi's and Adan's
     states are taken too, and go on otherwise: ours step otherwise than Optax's.
 
+    A state does not say whose it is where two optimizers keep the same classes, as
+    Adam and Adamax, or SGD and LARS do in Optax: give `theirs` to be sure.
+
     Args:
       optimizer: ours.
       params: the parameters.
       optax_state: Optax's state.
       step: how many steps were taken; needed where Optax's state does not keep it,
         and ours does.
+      theirs: the optimizer of Optax's that the state is of, to be refused if its first
+        step keeps other numbers than ours.
 
     >>> import jax.numpy as jnp, optax, optax_lab
     >>> from optax_lab.dialects import states
@@ -46,16 +54,21 @@ def from_optax(
     fresh = optimizer.init(params)
     counts = [(str(leaf), leaf.value) for leaf in nodes.counts(optax_state)]
     step = ages.needed(fresh, ages.agreed(counts, step))
-    own, theirs = _addresses(fresh), _addresses(optax_state)
-    _check(own, theirs)
+    own, others = _addresses(fresh), _addresses(optax_state)
+    _check(own, others)
+    if theirs is not None:
+        _check_step(optimizer, theirs, params)
     values = {
-        leaf.place: _fitting(leaf, theirs[a]) for a, leaf in own.items() if a in theirs
+        leaf.place: _fitting(leaf, others[a]) for a, leaf in own.items() if a in others
     }
     return nodes.filled(ages.after(optimizer, params, step), values)
 
 
 def to_optax(state: PyTree, like: PyTree, *, step: int | None = None) -> PyTree:
     """Returns the state that Optax's optimizer of the same name goes on with.
+
+    That `like` is of that optimizer cannot be seen where two keep the same classes:
+    `from_optax` with `theirs` tells whether what one keeps is the other's.
 
     Args:
       state: ours.
@@ -101,6 +114,24 @@ def _check(own: dict[Address, nodes.Leaf], theirs: dict[Address, nodes.Leaf]) ->
                     f"{leaf}, of {address[0]}, is not in {other}, which has {classes}: "
                     "it is another optimizer's, or another version's"
                 )
+
+
+def _check_step(
+    optimizer: optax.GradientTransformation,
+    theirs: optax.GradientTransformation,
+    params: PyTree,
+) -> None:
+    """Refuses optimizers whose first steps, along ones, keep different numbers."""
+    ones = jax.tree.map(jnp.ones_like, params)
+    step = lambda each: jax.jit(each.update)(ones, each.init(params), params)[1]
+    own, others = _addresses(step(optimizer)), _addresses(step(theirs))
+    _check(own, others)
+    for leaf, other in [(own[a], others[a]) for a in own if a in others]:
+        if not np.allclose(leaf.value, other.value, rtol=1e-4, equal_nan=True):
+            raise ValueError(
+                f"{leaf} and theirs, {other}, are different after the first step: it "
+                "is another optimizer's, or one with other arguments"
+            )
 
 
 def _fitting(leaf: nodes.Leaf, other: nodes.Leaf) -> np.ndarray:
