@@ -91,7 +91,6 @@ NADAM = [e | {"mu_product": 0.5 + i / 4} for i, e in enumerate(ADAM)]
             {"order": {"b": 1, "w": 1}},
             "0 to 1 once",
         ),
-        (pytorch.Adam(), {"w": 1}, {}, "must have state and param_groups, .* got w"),
         (
             pytorch.Adam(),
             {**doubles.kept(*ADAM), "state": {"w": {}}},

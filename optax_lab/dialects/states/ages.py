@@ -32,7 +32,7 @@ def after(optimizer: optax.GradientTransformation, params: PyTree, step: int) ->
     return nodes.filled(fresh, counts | told)
 
 
-def agreed(found: Iterable[tuple[str, Any]], given: int | None) -> int | None:
+def agreed(found: Iterable[tuple[str, Any]], given: Any) -> int | None:
     """Returns the one step that all say, or None where nobody says any.
 
     Args:
@@ -42,18 +42,24 @@ def agreed(found: Iterable[tuple[str, Any]], given: int | None) -> int | None:
     Raises:
       ValueError: if they differ, or are no whole numbers from 0 on.
     """
-    said = [(name, float(np.asarray(value))) for name, value in found]
-    said += [] if given is None else [("step=", float(given))]
-    for name, value in said:
-        if not (value >= 0 and value.is_integer()):
-            raise ValueError(f"{name} must be a whole number of steps, got {value}")
+    told = [*found] if given is None else [*found, ("step=", given)]
+    said = [(name, _whole(name, value)) for name, value in told]
     if len({value for _, value in said}) > 1:
-        told = ", ".join(f"{name} {value:.0f}" for name, value in said)
-        raise ValueError(f"all counts must be the same, got {told}")
-    return int(said[0][1]) if said else None
+        got = ", ".join(f"{name} {value}" for name, value in said)
+        raise ValueError(f"all counts must be the same, got {got}")
+    return said[0][1] if said else None
 
 
-def counted(state: PyTree, step: int | None, framework: str) -> int:
+def _whole(name: str, value: Any) -> int:
+    """Returns a number of steps, which PyTorch keeps as a float."""
+    number = np.asarray(value)
+    is_number = number.shape == () and number.dtype.kind in "iuf"
+    if not (is_number and 0 <= number < np.inf and number == np.floor(number)):
+        raise ValueError(f"{name} must be a whole number of steps, got {value}")
+    return int(number)
+
+
+def counted(state: PyTree, step: Any, framework: str) -> int:
     """Returns the step that a state has come to, or the one that is given.
 
     Raises:

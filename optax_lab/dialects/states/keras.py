@@ -10,7 +10,7 @@ import optax
 from jaxtyping import PyTree
 
 from optax_lab.dialects import factors
-from optax_lab.dialects.states import ages, keras_names, meanings, nodes, slots
+from optax_lab.dialects.states import ages, inputs, keras_names, meanings, nodes, slots
 
 _NAME = "Keras"
 
@@ -42,6 +42,8 @@ def from_keras(
     Raises:
       ValueError: if the state does not fit, with the leaf and the reason.
     """
+    inputs.check_optimizer(optimizer)
+    inputs.check_variables(variables)
     fresh = optimizer.init(params)
     found = _found(optimizer, params, fresh, variables)
     matched = _matched(found, params, variables, order)
@@ -81,6 +83,8 @@ def to_keras(
     Raises:
       ValueError: if the state does not fit, with the leaf and the reason.
     """
+    inputs.check_optimizer(optimizer)
+    inputs.check_variables(variables)
     nodes.check(state, optimizer.init(params))
     found = _found(optimizer, params, state, variables)
     matched = _matched(found, params, variables, order)

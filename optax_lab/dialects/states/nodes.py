@@ -8,6 +8,7 @@ from jaxtyping import PyTree
 from optax.transforms import PartitionState
 
 from optax_lab import ewma
+from optax_lab.dialects.states import inputs
 
 Place = tuple  # the path of a leaf, as `jax.tree_util` has it
 
@@ -79,10 +80,10 @@ def check(state: PyTree, fresh: PyTree) -> None:
       ValueError: if they have different nodes.
     """
     if jax.tree.structure(state) != jax.tree.structure(fresh):
-        told = [", ".join(_classes(each)) or "no state" for each in (state, fresh)]
+        asked, got = (", ".join(_classes(each)) for each in (fresh, state))
         raise ValueError(
             "state must be what the optimizer's init and update return, with "
-            f"{told[1]}, got one with {told[0]}"
+            f"{asked or 'no arrays'}, got {got or inputs.told(state)}"
         )
 
 
@@ -125,8 +126,9 @@ def _is_state(node: Any) -> bool:
 
 
 def _classes(state: PyTree) -> list[str]:
-    """Returns the names of the classes in a state that hold something."""
-    return sorted({type(leaf.node).__name__ for leaf in leaves(state)})
+    """Returns the names of the classes in a state that hold arrays."""
+    owners = [leaf.node for leaf in leaves(state) if leaf.node is not None]
+    return sorted({type(owner).__name__ for owner in owners})
 
 
 def _field(owner: Any, path: Place) -> tuple[str, Place]:

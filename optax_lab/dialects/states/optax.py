@@ -8,7 +8,7 @@ import numpy as np
 import optax
 from jaxtyping import PyTree
 
-from optax_lab.dialects.states import ages, nodes, slots
+from optax_lab.dialects.states import ages, inputs, nodes, slots
 
 Address = tuple  # a class's name, the how-many-eth of it, a field, the parameter's path
 
@@ -51,13 +51,16 @@ def from_optax(
     Raises:
       ValueError: if the state does not fit, with the leaf and the reason.
     """
+    inputs.check_optimizer(optimizer)
+    inputs.check_state(optax_state, "optax_state")
     fresh = optimizer.init(params)
-    counts = [(str(leaf), leaf.value) for leaf in nodes.counts(optax_state)]
-    step = ages.needed(fresh, ages.agreed(counts, step))
     own, others = _addresses(fresh), _addresses(optax_state)
     _check(own, others)
     if theirs is not None:
+        inputs.check_optimizer(theirs, "theirs")
         _check_step(optimizer, theirs, params)
+    counts = [(str(leaf), leaf.value) for leaf in nodes.counts(optax_state)]
+    step = ages.needed(fresh, ages.agreed(counts, step))
     values = {
         leaf.place: _fitting(leaf, others[a]) for a, leaf in own.items() if a in others
     }
@@ -79,10 +82,12 @@ def to_optax(state: PyTree, like: PyTree, *, step: int | None = None) -> PyTree:
     Raises:
       ValueError: if the state does not fit, with the leaf and the reason.
     """
-    counts = [(str(leaf), leaf.value) for leaf in nodes.counts(state)]
-    step = ages.needed(like, ages.agreed(counts, step))
+    inputs.check_state(state, "state")
+    inputs.check_state(like, "like")
     own, theirs = _addresses(state), _addresses(like)
     _check(own, theirs)
+    counts = [(str(leaf), leaf.value) for leaf in nodes.counts(state)]
+    step = ages.needed(like, ages.agreed(counts, step))
     values = {leaf.place: _fitting(leaf, own[a]) for a, leaf in theirs.items()}
     return nodes.filled(like, values | {c.place: step for c in nodes.counts(like)})
 

@@ -10,7 +10,14 @@ import optax
 from jaxtyping import PyTree
 
 from optax_lab.dialects import pytorch
-from optax_lab.dialects.states import ages, meanings, nodes, pytorch_names, slots
+from optax_lab.dialects.states import (
+    ages,
+    inputs,
+    meanings,
+    nodes,
+    pytorch_names,
+    slots,
+)
 
 _NAME = "PyTorch"
 
@@ -52,6 +59,8 @@ def from_pytorch(
     Raises:
       ValueError: if the state does not fit, with the leaf and the reason.
     """
+    inputs.check_optimizer(optimizer)
+    inputs.check_state_dict(state_dict)
     kept = _kept(params, state_dict, order)
     fresh = optimizer.init(params)
     found = slots.find(fresh, params, pytorch_names.TABLE, _NAME)
@@ -100,6 +109,8 @@ def to_pytorch(
     Raises:
       ValueError: if the state does not fit, with the leaf and the reason.
     """
+    inputs.check_optimizer(optimizer)
+    inputs.check_torch_optimizer(torch_optimizer)
     groups = torch_optimizer.param_groups
     tensors = [tensor for group in groups for tensor in group["params"]]
     numbers = slots.order(params, order, len(tensors), _NAME)
@@ -139,11 +150,6 @@ def _kept(
     params: PyTree, state_dict: Mapping[str, Any], order: PyTree | None
 ) -> list[tuple[str, dict[str, Any]]]:
     """Returns what each leaf of the parameters is called there, and its arrays."""
-    if not {"state", "param_groups"} <= set(state_dict):
-        told = ", ".join(map(str, state_dict)) or "nothing"
-        raise ValueError(
-            f"state_dict must have state and param_groups, an optimizer's, got {told}"
-        )
     state, groups = state_dict["state"], state_dict["param_groups"]
     numbers = [number for group in groups for number in group["params"]]
     places = slots.order(params, order, len(numbers), _NAME)

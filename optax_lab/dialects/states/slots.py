@@ -1,13 +1,15 @@
 # Which array of a framework belongs to which leaf of a state.
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from optax_lab.dialects.states import nodes
+from optax_lab.dialects.states import inputs, nodes
 
 _ANOTHERS = "it is another optimizer's state, or another version's"
 _NOTHING = (
@@ -51,10 +53,13 @@ class Slot(NamedTuple):
           name: what it is called there, for errors.
 
         Raises:
-          ValueError: if it has another shape, or is complex where the leaf is real.
+          ValueError: if it has another shape, is complex where the leaf is real, or
+            is no numbers.
         """
         own, value = np.asarray(self.leaf.value), np.asarray(value)
         check_shape(str(self.leaf), np.shape(self.key.there(own)), name, value.shape)
+        if not jnp.issubdtype(value.dtype, jnp.number):
+            raise ValueError(f"{name} must be numbers, got {inputs.told(value)}")
         if np.iscomplexobj(value) and not np.iscomplexobj(own):
             raise ValueError(f"{self.leaf} is real, and {name} is complex")
         return np.asarray(self.key.here(value))
@@ -149,7 +154,14 @@ def order(
         )
     if given is None:
         return list(range(size))
-    numbers = jax.tree.leaves(jax.tree.map(lambda _, n: int(n), params, given))
+    try:
+        tree = jax.tree.map(lambda _, number: operator.index(number), params, given)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "order must be a tree like params of whole numbers, got "
+            f"{inputs.told(given)}"
+        ) from error
+    numbers = jax.tree.leaves(tree)
     if sorted(numbers) != list(range(size)):
         raise ValueError(f"order must have each of 0 to {size - 1} once, got {numbers}")
     return numbers
