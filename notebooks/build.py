@@ -24,6 +24,7 @@ from traitlets.config import Config
 FOLDER = Path(__file__).parent
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 ASSIGNMENT = "optax_lab"
+BIN = str(Path(sys.executable).parent)
 STUB = """\
 # ----------------- START OF YOUR CODE -----------------
 raise NotImplementedError("write your code here, then run this cell again")
@@ -108,6 +109,8 @@ def release(folder: Path, sources: list[Path] = SOURCES) -> None:
 
 def course(folder: Path) -> NbGraderAPI:
     """Returns nbgrader, at work in a course's folder."""
+    # It calls a tool of its own by name, which stands beside this Python.
+    os.environ["PATH"] = os.pathsep.join([BIN, os.environ.get("PATH", "")])
     config = copy.deepcopy(CONFIG)
     config.CourseDirectory.root = str(folder.resolve())
     return NbGraderAPI(config=config)

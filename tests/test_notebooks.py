@@ -1,0 +1,231 @@
+# The course: its sources, what is made of them, and what a grader says.
+
+import copy
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from optax_lab.checks import mistakes
+from tests import mistaken
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "notebooks"))
+build = pytest.importorskip("build", reason="the extra `teach` is not installed")
+
+STEMS = [path.stem for path in build.SOURCES]
+BANNERS = ("START OF YOUR CODE", "END OF YOUR CODE")
+
+
+def source_of(stem):
+    return build.read(ROOT / "notebooks" / f"{stem}.py")
+
+
+def committed(stem, folder="notebooks"):
+    return nbformat.read(ROOT / folder / f"{stem}.ipynb", 4)
+
+
+def cells_of(notebook):
+    return [
+        (cell.id, cell.cell_type, cell.source, cell.metadata.get("nbgrader"))
+        for cell in notebook.cells
+    ]
+
+
+def marks_of(cell):
+    return cell.metadata.get("nbgrader", {})
+
+
+def blanks_of(notebook):
+    """Returns the numbers of the cells of code that a student writes."""
+    return [
+        i
+        for i, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and marks_of(cell).get("solution")
+    ]
+
+
+def solution_lines(notebook):
+    """Yields every line of every solution and hidden test that says something."""
+    for cell in notebook.cells:
+        inside = False
+        for line in cell.source.splitlines():
+            if line.strip("#< !-") in ("BEGIN SOLUTION", "BEGIN HIDDEN TESTS"):
+                inside = True
+            elif line.strip("#< !->") in ("END SOLUTION", "END HIDDEN TESTS"):
+                inside = False
+            elif inside and len(line.strip()) > 8:
+                yield line.strip()
+        whole = marks_of(cell).get("solution") and "BEGIN SOLUTION" not in cell.source
+        if whole:
+            yield from (x for x in map(str.strip, cell.source.splitlines()) if x)
+
+
+# --- What is committed ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_committed_notebook_has_the_cells_of_its_source(stem):
+    source = source_of(stem)
+    assert cells_of(committed(stem)) == cells_of(source)
+    given = committed(stem, "notebooks/student")
+    assert cells_of(given) == cells_of(build.blanked(source))
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_notebook_with_answers_is_small_and_was_run_without_errors(stem):
+    path = ROOT / "notebooks" / f"{stem}.ipynb"
+    assert path.stat().st_size <= 300_000
+    code = [cell for cell in committed(stem).cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in code if cell.source.strip())
+    outputs = [output for cell in code for output in cell.outputs]
+    assert outputs
+    assert all(output.output_type != "error" for output in outputs)
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_figure_of_a_notebook_says_what_it_shows(stem):
+    pictures = [
+        output
+        for cell in committed(stem).cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    alts = [p.metadata.get("image/png", {}).get("alt", "") for p in pictures]
+    assert all(len(alt) > 40 for alt in alts), alts
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_student_is_given_blanks_and_no_line_of_a_solution(stem):
+    source, given = source_of(stem), committed(stem, "notebooks/student")
+    for i in blanks_of(given):
+        assert all(banner in given.cells[i].source for banner in BANNERS)
+        assert "NotImplementedError" in given.cells[i].source
+    assert not any(cell.get("outputs") for cell in given.cells)
+    text = {line.strip() for c in given.cells for line in c.source.splitlines()}
+    assert not text & set(solution_lines(source))
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_the_marks_for_the_grader_are_whole_and_named_once(stem):
+    marked = [marks_of(cell) for cell in source_of(stem).cells if marks_of(cell)]
+    names = [marks["grade_id"] for marks in marked]
+    assert len(set(names)) == len(names)
+    assert sum(marks.get("points", 0) for marks in marked) > 0
+    for cell in source_of(stem).cells:
+        if marks_of(cell).get("grade") and cell.cell_type == "code":
+            assert marks_of(cell)["locked"]
+            assert "HIDDEN TESTS" in cell.source
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_colab_keeps_its_own_jax(stem):
+    first = next(c for c in source_of(stem).cells if c.cell_type == "code").source
+    command = next(line for line in first.splitlines() if "%pip" in line)
+    assert '"google.colab" in sys.modules' in first
+    assert "--no-deps" in command
+    assert not {"jax", "jaxlib", "flax", "numpy", "optax"} & set(command.split())
+
+
+# --- What runs ------------------------------------------------------------------------
+
+
+def with_blanks(source):
+    """Returns a notebook that meets every blank before it meets its solution."""
+    given, notebook = build.blanked(source), copy.deepcopy(source)
+    for i in reversed(blanks_of(source)):
+        notebook.cells.insert(i, may_fail(given.cells[i], "blank"))
+    return notebook
+
+
+def may_fail(cell, kind):
+    cell = copy.deepcopy(cell)
+    cell.id = f"{kind}-{cell.id}"
+    cell.metadata["tags"] = ["raises-exception", kind]
+    return cell
+
+
+def errors_of(notebook, kind):
+    """Returns what the cells of a kind raised, or None."""
+    cells = [c for c in notebook.cells if kind in c.metadata.get("tags", [])]
+    raised = [[o for o in c.outputs if o.output_type == "error"] for c in cells]
+    return [
+        (errors[0].ename, errors[0].evalue) if errors else None for errors in raised
+    ]
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_it_runs_to_its_end_in_the_fast_way_and_every_blank_stops_at_its_cell(stem):
+    source = source_of(stem)
+    told = errors_of(build.execute(with_blanks(source), fast=True), "blank")
+    assert len(told) == len(blanks_of(source)) > 0
+    assert all(
+        name == "NotImplementedError" and "write your code here" in words
+        for name, words in told
+    )
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_it_runs_to_its_end_in_the_full_way(stem):
+    build.execute(source_of(stem))
+
+
+@pytest.mark.parametrize("stem", dict.fromkeys(stem for stem, *_ in mistaken.EDITS))
+def test_a_notebook_filled_with_a_known_mistake_is_told_which(stem):
+    source = source_of(stem)
+    by_name = {marks_of(c).get("grade_id"): c for c in source.cells}
+    first = min(blanks_of(source))
+    notebook = copy.deepcopy(source)
+    notebook.cells = [c for c in source.cells[:first] if c.cell_type == "code"]
+    edits = [edit for edit in mistaken.EDITS if edit[0] == stem]
+    for number, (_, task, changes, _) in enumerate(edits):
+        written = may_fail(by_name[task], f"written-{number}")
+        for old, new in changes:
+            assert old in written.source, f"{task} has no {old!r}"
+            written.source = written.source.replace(old, new)
+        checked = may_fail(by_name[f"check-{task}"], "check")
+        checked.id += f"-{number}"
+        notebook.cells += [written, checked]
+    told = errors_of(build.execute(notebook, fast=True), "check")
+    for (*_, changes, mistake), error in zip(edits, told, strict=True):
+        assert error is not None, f"{changes} was not noticed"
+        assert error[0] == "CheckFailed"
+        assert mistakes.HINTS[mistake][0] in error[1], changes
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """Makes a course of all notebooks, with an empty and a full submission."""
+    folder = tmp_path_factory.mktemp("course")
+    build.release(folder)
+    for student, kind in (("empty", "release"), ("full", "source")):
+        to = folder / "submitted" / student / build.ASSIGNMENT
+        shutil.copytree(folder / kind / build.ASSIGNMENT, to)
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, from SQLAlchemy
+def test_an_empty_submission_scores_nothing_and_the_solution_all(course, monkeypatch):
+    monkeypatch.setenv("OPTAX_LAB_FAST", "1")
+    grader = build.course(course)
+    for student in ("empty", "full"):
+        result = grader.autograde(build.ASSIGNMENT, student, create=True)
+        assert result["success"], result["log"]
+    with grader.gradebook as book:
+        empty, full = (
+            book.find_submission(build.ASSIGNMENT, student)
+            for student in ("empty", "full")
+        )
+        assert {n.name for n in full.notebooks} == set(STEMS)
+        assert all(n.score == 0 for n in empty.notebooks)
+        assert all(n.score == n.max_score > 0 for n in full.notebooks)
+
+
+def test_what_a_teacher_hands_out_is_what_is_committed(course):
+    for stem in STEMS:
+        made = nbformat.read(course / "release" / build.ASSIGNMENT / f"{stem}.ipynb", 4)
+        assert [c.source for c in made.cells] == [
+            c.source for c in committed(stem, "notebooks/student").cells
+        ]
