@@ -122,11 +122,19 @@ def test_an_optimizer_that_keeps_other_things_gives_pytorch_none(
             states.from_pytorch(rule, PARAMS, given, step=1)
 
 
+RETURN = "^state must be what the optimizer's init and update return, with Scale"
+
+
 @pytest.mark.parametrize(
-    "other", [optax.adam(0.1), optax_lab.sgd(0.1), optax.identity()]
+    "other, reason",
+    [
+        (optax.adam(0.1), "got ScaleByAdamState, of another form: from_optax"),
+        (optax_lab.lion(0.1), "got ScaleByLionState$"),
+        (optax.identity(), r"got EmptyState\(\)$"),
+    ],
 )
-def test_a_state_must_be_of_the_optimizer_that_it_is_said_to_be_of(other):
-    state, message = other.init(PARAMS), "state must be what the optimizer's init"
+def test_a_state_must_be_of_the_optimizer_that_it_is_said_to_be_of(other, reason):
+    state, message = other.init(PARAMS), f"{RETURN}.*{reason}"
     with pytest.raises(ValueError, match=message):
         made = doubles.torch_optimizer("Adam", PARAMS)
         states.to_pytorch(pytorch.Adam(), PARAMS, state, made)

@@ -81,9 +81,12 @@ def check(state: PyTree, fresh: PyTree) -> None:
     """
     if jax.tree.structure(state) != jax.tree.structure(fresh):
         asked, got = (", ".join(_classes(each)) for each in (fresh, state))
+        whose = (
+            ", of another form: from_optax takes Optax's own" if asked == got else ""
+        )
         raise ValueError(
             "state must be what the optimizer's init and update return, with "
-            f"{asked or 'no arrays'}, got {got or inputs.told(state)}"
+            f"{asked or 'no arrays'}, got {got or inputs.told(state)}{whose}"
         )
 
 
