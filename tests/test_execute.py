@@ -31,7 +31,9 @@ def digest(result):
     return h.hexdigest(), result.final
 
 single = [training.train(PROBLEM, optimizer, DATA, key, epochs=4) for key in keys]
-many = execute.trainings(PROBLEM, optimizer, DATA, keys, epochs=4)
+many = list(execute.trainings(PROBLEM, optimizer, DATA, keys, epochs=4))
+lies = {len(x.sharding.device_set) for r in many for x in jax.tree.leaves(r.run)}
+assert lies == {1}, "a row of what lies on many devices is a collective operation"
 print(json.dumps([jax.device_count(), [digest(r) for r in single],
                   [digest(r) for r in many]]))
 """
