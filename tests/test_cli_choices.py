@@ -88,6 +88,14 @@ def test_defaults_do_not_enter_the_name():
             "sgd_lr=optax.cosine_decay_schedule(init_value=0.1,-decay_steps=50)",
             "optax.cosine_decay_schedule(init_value=0.1, decay_steps=50)",
         ),
+        ("pytorch.RMSprop(lr=.1)", "pytorch.RMSprop_lr=0.1", 0.1),
+        ("pytorch.RMSprop", "pytorch.RMSprop_lr=0.01", 0.01),
+        (
+            "cautious(pytorch.Adam)",
+            "cautious_pytorch.Adam(learning_rate=0.001)_lr=0.001",
+            1e-3,
+        ),
+        ("keras.SGD(momentum=.5)", "keras.SGD_momentum=0.5_lr=0.01", 0.01),
         ("own_optim:mine", "own_optim-mine", ""),
         ("own_optim:mine(b1=.8)", "own_optim-mine_b1=0.8", ""),
         ("own_optim:rated", "own_optim-rated_lr=0.001", 1e-3),
@@ -119,6 +127,11 @@ def test_optimizers_of_others_and_nested_ones_are_welcome(module, text, name, ra
         ("cautious", "missing a required argument: 'inner'; it takes inner"),
         ("cautious(adam, 2)", "min_share must lie in (0, 1], got 2"),
         ("lookahead(adam, 0, .5)", "sync_period must be at least 1, got 0"),
+        ("pytorch.RMSProp", "did you mean pytorch.RMSprop?"),
+        ("keras.Nadm", "did you mean keras.Nadam?"),
+        ("keras.SGD(lr=.1)", "SGD of Keras has no lr: try learning_rate"),
+        ("pytorch.SGD(.1, lr=.2)", "learning_rate is given twice"),
+        ("pytorch.SGD(lr=.1, learning_rate=.2)", "learning_rate is given twice"),
         ("optax.adan2", "did you mean optax.adan?"),
         ("optax._src.alias.adam", "unknown function of Optax"),
         ("optax.jax.jit", "unknown function of Optax"),
@@ -234,6 +247,17 @@ def test_a_long_expression_has_a_name_that_a_file_system_takes():
     names = {choices.optimizer(text.format(rate)).name for rate in (0.003, 0.004)}
     assert len(names) == 2
     assert all(len(name.encode()) < 200 for name in names)
+
+
+def test_pytorchs_rate_is_tuned_by_the_name_that_all_rates_have():
+    make = choices.tunable("pytorch.SGD(lr=.1, momentum=.5)")
+    grad = jax.numpy.ones(2)
+    update, _ = jax.jit(lambda rate: steps(make(learning_rate=rate), grad))(0.25)
+    assert jax.numpy.allclose(update, -0.25)
+
+
+def steps(optimizer, grad):
+    return optimizer.update(grad, optimizer.init(grad), grad)
 
 
 def test_what_is_inside_a_call_is_tuned_too():

@@ -19,8 +19,10 @@ def normalise(call: Call, find: Callable[[str], Any]) -> Call:
     """Names every argument, and fills in the learning rate where one is required."""
     deeper = lambda v: normalise(v, find) if isinstance(v, Call) else v
     args = [deeper(value) for value in call.args]
-    kwargs = {name: deeper(value) for name, value in call.kwargs}
-    made = find(call.name)
+    named = [(names.argument(call.name, name), deeper(v)) for name, v in call.kwargs]
+    kwargs, made = dict(named), find(call.name)
+    if len(kwargs) < len(named):
+        raise ValueError(f"{call}: {RATE} is given twice")
     if not callable(made):
         if args or kwargs:
             raise ValueError(f"{call}: {call.name} is an object: write it without ()")
@@ -50,7 +52,8 @@ def make(call: Call, find: Callable[[str], Any]) -> Any:
     try:
         return make(*args, **kwargs)
     except Exception as error:  # whatever someone's own function raises
-        takes = taken_by(make) if isinstance(error, TypeError) else ""
+        told = call.name.partition(".")[0] in names.DIALECTS  # what they take
+        takes = taken_by(make) if isinstance(error, TypeError) and not told else ""
         raise ValueError(f"{call}: {names.one_line(error)}{takes}") from error
 
 

@@ -1,12 +1,15 @@
 # What a name stands for: an optimizer or a surface, ours, Optax's or one's own.
 import difflib
+import functools
 import importlib
+import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import optax
 
+from optax_lab import dialects
 from optax_lab.optimizers import table
 from optax_lab.problems import surfaces
 
@@ -17,6 +20,7 @@ MOVES = {
     "rotate": surfaces.rotate,
     "shift": surfaces.shift,
 }
+DIALECTS = ("keras", "pytorch")
 
 
 def optimizer(name: str) -> Any:
@@ -33,8 +37,15 @@ def optimizer(name: str) -> Any:
         return table.WRAPPERS[name]
     if name.startswith("optax."):
         return _of_optax(name)
+    if name.partition(".")[0] in DIALECTS:
+        return _of_dialect(name)
     known = [*table.OPTIMIZERS, *table.WRAPPERS]
     raise ValueError(_unknown("optimizer", name, known, "optax-lab info lists them"))
+
+
+def argument(optimizer: str, name: str) -> str:
+    """Returns what an argument is called here: PyTorch's `lr` is a learning rate."""
+    return "learning_rate" if (optimizer[:8], name) == ("pytorch.", "lr") else name
 
 
 def surface(name: str) -> Any:
@@ -59,6 +70,33 @@ def _of_optax(name: str) -> Any:
         return found
     public = [f"optax.{known}" for known in dir(optax) if known[0] != "_"]
     raise ValueError(_unknown("function of Optax", name, public))
+
+
+def _of_dialect(name: str) -> Any:
+    framework, _, kind = name.partition(".")
+    dialect = getattr(dialects, framework)
+    if kind not in dialect.__all__:
+        known = [f"{framework}.{other}" for other in dialect.__all__]
+        raise ValueError(_unknown("optimizer", name, known))
+    return _with_our_words(name, getattr(dialect, kind))
+
+
+def _with_our_words(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a function that takes its arguments by the names used here."""
+    signature = inspect.signature(make)
+    theirs = {
+        argument(name, parameter): parameter for parameter in signature.parameters
+    }
+
+    @functools.wraps(make)
+    def renamed(*args, **kwargs):
+        return make(*args, **{theirs.get(k, k): v for k, v in kwargs.items()})
+
+    ours = [
+        p.replace(name=argument(name, p.name)) for p in signature.parameters.values()
+    ]
+    renamed.__signature__ = signature.replace(parameters=ours)
+    return renamed
 
 
 def _imported(module: str, path: str) -> Any:

@@ -10,11 +10,13 @@ from typing import Any, get_args, get_origin
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jax.typing import ArrayLike
 
 from optax_lab.transforms.scheduling import Hyper, scheduled
 
+# Not `isinstance(x, ArrayLike)`: a union asks for subclasses, and a tracer is none.
+_NUMBERS = (bool, int, float, complex, np.ndarray, np.generic, jax.Array)
 _BY_NAME = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -102,7 +104,7 @@ def _check_kind(name: str, value: Any, kinds: tuple[Any, ...]) -> None:
     """Refuses what is no number or array, nor a schedule or None among the kinds."""
     is_schedule = set(get_args(Hyper)) <= set(kinds)
     is_none = value is None and NoneType in kinds
-    if is_none or isinstance(value, ArrayLike) or (is_schedule and callable(value)):
+    if is_none or isinstance(value, _NUMBERS) or (is_schedule and callable(value)):
         return
     allowed = "a number or an array"
     if is_schedule:
