@@ -306,8 +306,9 @@ plt.close(figure)
 figures.show(
     figure,
     "Six panels: the corrected average (dashed) of 100 and of 1000 samples with ρ of "
-    "0.8, 0.95 and 0.99. With 100 samples 0.8 follows the signal and 0.99 is almost "
-    "flat; with 1000 samples 0.95 and 0.99 follow it and 0.8 is still noisy.",
+    "0.8, 0.95 and 0.99. With 100 samples 0.8 follows the signal somewhat late, and 0.99 "
+    "hardly moves; with 1000 samples 0.8 is noisy, 0.95 follows the signal closely, and "
+    "0.99 is late.",
 )
 
 # %% [markdown]
