@@ -416,3 +416,15 @@ def test_responses_that_are_0_or_not_finite_can_be_drawn():
     assert "bad: below half of its largest value at step 1" in figures.alt_text(figure)
     with pytest.raises(ValueError, match="series is empty"):
         figures.responses({})
+
+
+def test_twelve_optimizers_are_told_apart_in_learning_curves():
+    rows = {f"optimizer {i}": {"loss/test": np.ones(8) + i} for i in range(12)}
+    figure = figures.learning_curves(rows)
+    drawn = figure.axes[0].get_lines()
+    listed = figure.legends[0].get_lines()[:12]
+    for lines in (drawn, listed):
+        looks = {
+            (x.get_color(), x.get_marker(), x.get_markerfacecolor()) for x in lines
+        }
+        assert len(looks) == 12

@@ -10,7 +10,7 @@ from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
 from matplotlib import lines
 
-from optax_lab.views import style
+from optax_lab.views import marks, style
 
 Series = Array | np.ndarray
 Runs = Mapping[str, np.ndarray]  # by tag, (runs, epochs)
@@ -77,7 +77,8 @@ def learning_curves(
     splits = _splits(runs, metrics)
     if not splits:
         raise ValueError(f"histories have no tag like 'loss/train' for {metrics}")
-    with style.new_figure(7.0, 0.4 + 2.9 * len(metrics)) as figure:
+    width = marks.width_of(len(runs))
+    with style.new_figure(width, 0.4 + 2.9 * len(metrics)) as figure:
         panels = figure.subplots(len(metrics), 1, sharex=True, squeeze=False)[:, 0]
         for axes, metric in zip(panels, metrics, strict=True):
             _draw_metric(axes, metric, runs, splits)
@@ -152,13 +153,10 @@ def _draw_series(
     training, every = line == style.LINES[1], max(1, len(epochs) // 6)
     axes.plot(
         *(epochs, middle),
-        color=mark.color,
         linestyle=line,
         linewidth=1.8 if training else 2.6,
-        marker=mark.marker,
         markevery=(i * every // 4 % every, every),  # lines that coincide show theirs
-        markersize=5 if training else 8,
-        markeredgecolor="white",
+        **marks.marker_of(i, 5 if training else 8),
     )
     if np.ma.any(band[0] < band[1]):
         axes.fill_between(epochs, *band, color=mark.color, alpha=0.18, lw=0)
@@ -187,17 +185,9 @@ def _text(label: str, history: Runs) -> str:
 def _handles(runs: Mapping[str, Runs], splits: Mapping[str, Any]) -> list[lines.Line2D]:
     handles = []
     for i, (label, history) in enumerate(runs.items()):
-        look = style.mark(i)
+        look = marks.marker_of(i, 9)
         handles.append(
-            lines.Line2D(
-                *([], []),
-                color=look.color,
-                marker=look.marker,
-                markersize=9,
-                markeredgecolor="white",
-                linewidth=2.6,
-                label=_text(label, history),
-            )
+            lines.Line2D([], [], linewidth=2.6, label=_text(label, history), **look)
         )
     for split, line in splits.items():
         handles.append(
