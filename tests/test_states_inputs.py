@@ -1,6 +1,7 @@
 # What is handed over instead of states, optimizers and variables.
 
 import inspect
+import re
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,7 +26,12 @@ def unchecked(name):
     return inspect.unwrap(getattr(states, name))
 
 
-@pytest.mark.parametrize("odd", [None, 3, pytorch.Adam, MADE], ids=str)
+def named(odd):
+    """Returns a test's name, without addresses: all workers must call it the same."""
+    return re.sub(r" at 0x\w+", "", str(odd))
+
+
+@pytest.mark.parametrize("odd", [None, 3, pytorch.Adam, MADE], ids=named)
 @pytest.mark.parametrize(
     "name, rest",
     [
@@ -74,7 +80,7 @@ def test_a_state_of_pytorch_must_be_its_state_dict(odd, message):
         unchecked("from_pytorch")(TORCH, PARAMS, odd)
 
 
-@pytest.mark.parametrize("odd", [None, 3, TORCH, VARIABLES], ids=str)
+@pytest.mark.parametrize("odd", [None, 3, TORCH, VARIABLES], ids=named)
 def test_pytorchs_optimizer_must_be_one(odd):
     with pytest.raises(ValueError, match=r"^torch_optimizer must be an .*, got "):
         unchecked("to_pytorch")(TORCH, PARAMS, HERE, odd)
@@ -100,7 +106,7 @@ def test_variables_must_be_a_list_of_kerass(odd, message):
 ODD = [None, 3, "adam", [jnp.ones(3)], ADAM]
 
 
-@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("odd", ODD, ids=named)
 def test_a_state_must_be_one(odd):
     ours = optax_lab.adam(0.1)
     with pytest.raises(ValueError, match=r"^optax_state must be an .* state.*, got "):
