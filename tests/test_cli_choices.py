@@ -146,6 +146,12 @@ def test_optimizers_of_others_and_nested_ones_are_welcome(module, text, name, ra
         ("adam(1e-3, b2=1)", "b2"),
         ("adam(1e-3, beta=.9)", "it takes learning_rate, b1, b2"),
         ("sgd(1, 2, 3, 4, 5, 6)", "too many arguments"),
+        ("pytorch.SGD(1, 2, 3, 4, 5, 6)", "too many arguments"),  # the 6th has a name
+        ("keras.Adam(1, 2, 3, 4, 5, 6, 7)", "too many arguments"),
+        ("RMSprop", "did you mean rmsprop?"),
+        ("pytorch.rmsprop", "did you mean pytorch.RMSprop?"),
+        ("keras.NAdam", "did you mean keras.Nadam?"),
+        ("torch.RMSprop", "did you mean pytorch.RMSprop?"),
         ("sgd(.1, learning_rate=.2)", "learning_rate is given twice"),
         ("optax.softmax_cross_entropy", "missing 2 required"),
         ("no_such_pkg:mine", "no_such_pkg does not import"),

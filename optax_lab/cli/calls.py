@@ -29,9 +29,10 @@ def normalise(call: Call, find: Callable[[str], Any]) -> Call:
         return call
     parameters = parameters_of(made)
     if not any(p.kind == p.VAR_POSITIONAL for p in parameters.values()):
-        if len(args) > len(parameters):
+        places = [n for n, p in parameters.items() if p.kind != p.KEYWORD_ONLY]
+        if len(args) > len(places):
             raise ValueError(f"{call}: too many arguments{taken_by(made)}")
-        named = dict(zip(parameters, args, strict=False))
+        named = dict(zip(places, args, strict=False))
         if twice := named.keys() & kwargs.keys():
             raise ValueError(f"{call}: {min(twice)} is given twice")
         args, kwargs = [], named | kwargs

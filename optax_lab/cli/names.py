@@ -40,6 +40,7 @@ def optimizer(name: str) -> Any:
     if name.partition(".")[0] in DIALECTS:
         return _of_dialect(name)
     known = [*table.OPTIMIZERS, *table.WRAPPERS]
+    known += [kind for framework in DIALECTS for kind in _kinds(framework)]
     raise ValueError(_unknown("optimizer", name, known, "optax-lab info lists them"))
 
 
@@ -74,11 +75,14 @@ def _of_optax(name: str) -> Any:
 
 def _of_dialect(name: str) -> Any:
     framework, _, kind = name.partition(".")
-    dialect = getattr(dialects, framework)
-    if kind not in dialect.__all__:
-        known = [f"{framework}.{other}" for other in dialect.__all__]
-        raise ValueError(_unknown("optimizer", name, known))
-    return _with_our_words(name, getattr(dialect, kind))
+    if name not in _kinds(framework):
+        raise ValueError(_unknown("optimizer", name, _kinds(framework)))
+    return _with_our_words(name, getattr(getattr(dialects, framework), kind))
+
+
+def _kinds(framework: str) -> list[str]:
+    """Lists a framework's optimizers as expressions know them."""
+    return [f"{framework}.{kind}" for kind in getattr(dialects, framework).__all__]
 
 
 def _with_our_words(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,8 +121,9 @@ def _imported(module: str, path: str) -> Any:
 def _unknown(kind: str, name: str, known: Iterable[str], else_: str = "") -> str:
     """Says what is unknown, the name nearest to it, and all names if they are few."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
+    spelled = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), spelled, n=1)
     every = f"known: {', '.join(known)}"
-    hints = [f"did you mean {name}?" for name in near]
+    hints = [f"did you mean {spelled[each]}?" for each in near]
     hints.append(every if len(every) < 200 else else_)
     return f"unknown {kind} {name!r}; {' '.join(hints)}".removesuffix("; ")
