@@ -3,30 +3,33 @@
 import difflib
 
 from optax_lab.dialects.explaining import (
+    adagrad,
     descent,
     directions,
     factored,
+    maxima,
     moments,
-    scaled,
+    rms,
+    signs,
     whole,
 )
 from optax_lab.dialects.explaining.forms import FRAMEWORKS
 
 OPTIMIZERS = {
     "sgd": descent.SGD,
-    "rmsprop": scaled.RMSPROP,
-    "adagrad": scaled.ADAGRAD,
-    "adadelta": scaled.ADADELTA,
+    "rmsprop": rms.RMSPROP,
+    "adagrad": adagrad.ADAGRAD,
+    "adadelta": rms.ADADELTA,
     "adam": moments.ADAM,
     "adamw": moments.ADAMW,
-    "amsgrad": moments.AMSGRAD,
-    "adamax": moments.ADAMAX,
+    "amsgrad": maxima.AMSGRAD,
+    "adamax": maxima.ADAMAX,
     "nadam": directions.NADAM,
     "radam": directions.RADAM,
-    "rprop": descent.RPROP,
+    "rprop": signs.RPROP,
     "adafactor": factored.ADAFACTOR,
     "lamb": directions.LAMB,
-    "lion": descent.LION,
+    "lion": signs.LION,
     "muon": whole.MUON,
     "ftrl": descent.FTRL,
     "asgd": descent.ASGD,

@@ -1,4 +1,4 @@
-# What is said of several optimizers that average gradients and their squares.
+# What is said of several optimizers that average squares of gradients.
 
 PYTORCH = {
     "η": "lr",
@@ -28,6 +28,8 @@ COUPLED = "optax.add_decayed_weights(λ)"
 AFTER = "after debiasing, √ν̂ + ε"
 BEFORE = "before debiasing, (√ν + ε)/√(1 − β₂ᵗ)"
 BOTH = "μ and ν"
+IS_INSIDE = "ε stands in the root there, and no argument moves it"
+IS_OUTSIDE = "ε stands outside the root there, and no argument moves it"
 ADDED_BEFORE = "ε is added before debiasing there: it would have to be ε√(1−β₂ᵗ)"
 ADDED_AFTER = "ε is added after debiasing there: it would have to be ε/√(1−β₂ᵗ)"
 

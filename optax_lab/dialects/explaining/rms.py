@@ -1,4 +1,4 @@
-# Optimizers that divide gradients by what they have been, framework by framework.
+# Optimizers that divide by a root mean square, framework by framework.
 
 from optax_lab.dialects.explaining.forms import (
     APART,
@@ -9,20 +9,17 @@ from optax_lab.dialects.explaining.forms import (
     Form,
     Phrase,
 )
+from optax_lab.dialects.explaining.words import IS_INSIDE, IS_OUTSIDE, RATE
 
 _INSIDE = "in the root, √(ν + ε)"
 _OUTSIDE = "outside the root, √ν + ε"
-_IS_INSIDE = "ε stands in the root there, and no argument moves it"
-_IS_OUTSIDE = "ε stands outside the root there, and no argument moves it"
 _COUPLED = "PyTorch adds the decay to the gradient, which is averaged and divided"
 _APART = "Keras' decay is apart from the gradient, and is not divided"
-
 _AVERAGE = "νₜ = ανₜ₋₁ + (1 − α)gₜ²"
 _RMS_PYTORCH = "torch.optim.RMSprop(params, lr=η, alpha=α, eps=ε"
 _RMS_KERAS = "keras.optimizers.RMSprop(learning_rate=η, rho=α, epsilon=ε"
 _RMS_OPTAX = "optax.rmsprop(η, decay=α, eps=ε"
 _RMS_OUTSIDE = "optax.scale_by_rms(α, ε, eps_in_sqrt=False), optax.trace(μ), "
-_RATE = "optax.scale_by_learning_rate(η)"
 
 RMSPROP = Entry(
     "RMSprop",
@@ -74,12 +71,12 @@ RMSPROP = Entry(
                 "pytorch": f"{_RMS_PYTORCH})",
                 "optax": f"{_RMS_OPTAX}, eps_in_sqrt=False)",
             },
-            {"keras": _IS_INSIDE},
+            {"keras": IS_INSIDE},
         ),
         Phrase(
             "",
             {"keras": f"{_RMS_KERAS})", "optax": f"{_RMS_OPTAX})"},
-            {"pytorch": _IS_OUTSIDE},
+            {"pytorch": IS_OUTSIDE},
         ),
         Phrase(
             "centered",
@@ -87,15 +84,15 @@ RMSPROP = Entry(
                 "pytorch": f"{_RMS_PYTORCH}, centered=True)",
                 "optax": f"{_RMS_OPTAX}, eps_in_sqrt=False, centered=True)",
             },
-            {"keras": _IS_INSIDE},
+            {"keras": IS_INSIDE},
         ),
         Phrase(
             "with momentum",
             {
                 "pytorch": f"{_RMS_PYTORCH}, momentum=μ)",
-                "optax": f"optax.chain({_RMS_OUTSIDE}{_RATE})",
+                "optax": f"optax.chain({_RMS_OUTSIDE}{RATE})",
             },
-            {"keras": _IS_INSIDE},
+            {"keras": IS_INSIDE},
         ),
         Phrase(
             "with momentum",
@@ -103,7 +100,7 @@ RMSPROP = Entry(
                 "pytorch": f"{_RMS_PYTORCH}, momentum=μ)",
                 "optax": f"{_RMS_OPTAX}, eps_in_sqrt=False, momentum=μ)",
             },
-            {"keras": _IS_INSIDE},
+            {"keras": IS_INSIDE},
             constant=("pytorch",),
         ),
         Phrase(
@@ -111,10 +108,10 @@ RMSPROP = Entry(
             {
                 "pytorch": f"{_RMS_PYTORCH}, momentum=μ, weight_decay=λ)",
                 "optax": (
-                    f"optax.chain(optax.add_decayed_weights(λ), {_RMS_OUTSIDE}{_RATE})"
+                    f"optax.chain(optax.add_decayed_weights(λ), {_RMS_OUTSIDE}{RATE})"
                 ),
             },
-            {"keras": _IS_INSIDE},
+            {"keras": IS_INSIDE},
         ),
         Phrase(
             "centered, with momentum",
@@ -122,7 +119,7 @@ RMSPROP = Entry(
                 "keras": f"{_RMS_KERAS}, momentum=μ, centered=True)",
                 "optax": f"{_RMS_OPTAX}, momentum=μ, centered=True)",
             },
-            {"pytorch": _IS_OUTSIDE},
+            {"pytorch": IS_OUTSIDE},
         ),
         Phrase(
             "with decay",
@@ -130,10 +127,10 @@ RMSPROP = Entry(
                 "keras": f"{_RMS_KERAS}, weight_decay=λ)",
                 "optax": (
                     "optax.chain(optax.scale_by_rms(α, ε), "
-                    f"optax.add_decayed_weights(λ), {_RATE})"
+                    f"optax.add_decayed_weights(λ), {RATE})"
                 ),
             },
-            {"pytorch": _IS_OUTSIDE},
+            {"pytorch": IS_OUTSIDE},
         ),
         Phrase(
             "debiased",
@@ -142,93 +139,6 @@ RMSPROP = Entry(
                 "pytorch": "torch.optim.Adam(params, lr=η, betas=(0.0, α), eps=ε)",
             },
             {"keras": "RMSprop is not debiased there, and Adam has another ε"},
-        ),
-    ),
-)
-
-_SUM = "sₜ = sₜ₋₁ + gₜ²"
-
-ADAGRAD = Entry(
-    "Adagrad",
-    {
-        "pytorch": Form(
-            "torch.optim.Adagrad",
-            f"{_SUM},  θₜ = θₜ₋₁ − η/(1 + (t − 1)δ) · gₜ/(√sₜ + ε)",
-            Facts("outside the root, √s + ε", decay=IN_GRADIENT),
-            {
-                "η": "lr",
-                "δ": "lr_decay",
-                "s₀": "initial_accumulator_value",
-                "ε": "eps",
-                "λ": "weight_decay",
-            },
-        ),
-        "keras": Form(
-            "keras.optimizers.Adagrad",
-            f"{_SUM},  θₜ = θₜ₋₁(1 − ηλ) − ηgₜ/√(sₜ + ε)",
-            Facts("in the root, √(s + ε)", decay=APART),
-            {
-                "η": "learning_rate",
-                "s₀": "initial_accumulator_value",
-                "ε": "epsilon",
-                "λ": "weight_decay",
-            },
-        ),
-        "optax": Form(
-            "optax.adagrad",
-            f"{_SUM},  θₜ = θₜ₋₁ − ηgₜ/√(sₜ + ε)",
-            Facts("in the root, √(s + ε)", decay=NONE),
-            {
-                "η": "learning_rate",
-                "s₀": "initial_accumulator_value",
-                "ε": "eps",
-            },
-        ),
-    },
-    (
-        Phrase(
-            "",
-            {
-                "pytorch": (
-                    "torch.optim.Adagrad(params, lr=η, initial_accumulator_value=s₀, "
-                    "eps=ε)"
-                ),
-                # A mean times its count is a sum; s₀ counts as the first of its terms.
-                "optax": (
-                    "optax.chain(optax.inject_hyperparams(optax.scale_by_rms)("
-                    "decay=lambda t: (t + 1) / (t + 2.0), "
-                    "eps=lambda t: ε / jnp.sqrt(t + 2.0), initial_scale=s₀, "
-                    "eps_in_sqrt=False), "
-                    "optax.scale_by_schedule(lambda t: 1 / jnp.sqrt(t + 2.0)), "
-                    f"{_RATE})"
-                ),
-            },
-            {"keras": _IS_INSIDE},
-        ),
-        Phrase(
-            "",
-            {
-                "keras": (
-                    "keras.optimizers.Adagrad(learning_rate=η, "
-                    "initial_accumulator_value=s₀, epsilon=ε)"
-                ),
-                "optax": "optax.adagrad(η, initial_accumulator_value=s₀, eps=ε)",
-            },
-            {"pytorch": _IS_OUTSIDE},
-        ),
-        Phrase(
-            "with decay",
-            {
-                "keras": (
-                    "keras.optimizers.Adagrad(learning_rate=η, "
-                    "initial_accumulator_value=s₀, epsilon=ε, weight_decay=λ)"
-                ),
-                "optax": (
-                    "optax.chain(optax.scale_by_rss(s₀, ε), "
-                    f"optax.add_decayed_weights(λ), {_RATE})"
-                ),
-            },
-            {"pytorch": _IS_OUTSIDE},
         ),
     ),
 )
@@ -296,7 +206,7 @@ ADADELTA = Entry(
                 ),
                 "optax": (
                     "optax.chain(optax.scale_by_adadelta(ρ, ε), "
-                    f"optax.add_decayed_weights(λ), {_RATE})"
+                    f"optax.add_decayed_weights(λ), {RATE})"
                 ),
             },
             {"pytorch": _COUPLED},
