@@ -69,4 +69,52 @@ HINTS: dict[str, tuple[str, str]] = {
         "an average that is not returned",
         "what does the next step need to know?",
     ),
+    "uphill": (
+        "a step up the slope: its sign is turned",
+        "an optimizer returns what is added to the weights. Which way is down?",
+    ),
+    "another": (
+        "an optimizer that is asked for under another name",
+        "which name belongs to which optimizer?",
+    ),
+    "no_momentum": (
+        "gradient descent without momentum",
+        "the same function makes both. Which of its arguments says what is kept?",
+    ),
+    "average_form": (
+        "momentum as an average, whose steps become ten times shorter",
+        "here gradients are summed: a new one enters whole. Which function sums?",
+    ),
+    "nesterov": (
+        "momentum in Nesterov's form, which looks one step ahead",
+        "the plain heavy ball is asked for.",
+    ),
+    "small_rate": (
+        "momentum with the learning rate of Adam",
+        "here the gradient's size counts in the step, as in SGD.",
+    ),
+    "explodes": (
+        "RMSProp at 0.01, where its first steps blow the loss up",
+        "its average starts at 0, so the first step is even longer than the rate.",
+    ),
+    "sgd_rate": (
+        "an adaptive method with the learning rate of SGD",
+        "its steps are about one rate long however small the gradient is.",
+    ),
+    "from_zero": (
+        "an epoch that is counted from 0",
+        "after the first epoch one epoch is done.",
+    ),
+    "never_is_first": (
+        "the first epoch where the target is never reached",
+        "the largest of nothing but False is the first of them. Who asks whether any?",
+    ),
+    "strictly": (
+        "a target that must be exceeded",
+        "an accuracy that is equal to the target has reached it.",
+    ),
+    "last": (
+        "the last epoch that reaches the target",
+        "accuracy goes up and down. Which of the epochs that reach it is asked for?",
+    ),
 }

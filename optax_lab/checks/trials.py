@@ -26,7 +26,7 @@ def run(exercise: Exercise, f: Step, trial: Trial) -> list[Outputs]:
             with np.errstate(all="ignore"):
                 returned = exercise.call(f, *given, t)
         except Exception as error:
-            raise CheckFailed(_told(exercise, error)) from error
+            raise CheckFailed(told(exercise.name, exercise.signature, error)) from error
         _unchanged(exercise, given, (carry, observation, trial.hypers))
         outputs = _outputs(exercise, returned, _shapes(exercise, trial, t))
         rows.append(outputs)
@@ -52,16 +52,14 @@ def _shapes(exercise: Exercise, trial: Trial, t: int) -> list[tuple[int, ...]]:
     return [np.shape(x) for x in reference(exercise, trial)[t - 1]]
 
 
-def _told(exercise: Exercise, error: Exception) -> str:
+def told(name: str, signature: str, error: Exception) -> str:
+    """Says what a function raised, where, and how it is called."""
     if isinstance(error, NotImplementedError):
-        return f"✗ {exercise.name}: nothing is written yet ({error or 'a blank'})"
+        return f"✗ {name}: nothing is written yet ({error or 'a blank'})"
     where = traceback.extract_tb(error.__traceback__)[-1]
     line = f"\n    line {where.lineno}: {where.line}" if where.line else ""
     kind = type(error).__name__
-    return (
-        f"✗ {exercise.name} raised {kind}: {error}{line}\n"
-        f"  It is called as {exercise.signature}."
-    )
+    return f"✗ {name} raised {kind}: {error}{line}\n  It is called as {signature}."
 
 
 def _unchanged(exercise: Exercise, given: Any, before: Any) -> None:

@@ -1,0 +1,244 @@
+# What is told of optimizers that were chosen, and of the epoch that counts.
+
+import itertools
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import optax_lab
+from optax_lab import checks
+from optax_lab.checks import choices, mistakes
+
+WRONG = [
+    (name, mistake, i)
+    for name, asked in choices.ASKED.items()
+    for mistake, makers in asked.wrong.items()
+    for i in range(len(makers))
+]
+
+
+@pytest.fixture(autouse=True)
+def _standard_promotion():
+    with jax.numpy_dtype_promotion("standard"):  # Optax's own fail the strict one
+        yield
+
+
+def right():
+    return {
+        "SGD": optax_lab.sgd(0.05),
+        "momentum": optax_lab.sgd(0.05, momentum=0.9),
+        "RMSProp": optax_lab.rmsprop(1e-3),
+        "Adam": optax_lab.adam(1e-3),
+    }
+
+
+def told(check, answer, **settings):
+    with pytest.raises(checks.CheckFailed) as caught:
+        check(answer, **settings)
+    said = str(caught.value)
+    assert said.startswith("✗ ")
+    assert all(len(line) < 100 for line in said.splitlines())
+    return said
+
+
+def told_of(name, optimizer, **settings):
+    return told(checks.optimizers, right() | {name: optimizer}, **settings)
+
+
+# --- Optimizers -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_right_optimizers_pass_whatever_the_gradients(seed, capsys):
+    checks.optimizers(right(), seed=seed)
+    assert capsys.readouterr().out.startswith("✓ optimizers: SGD, momentum")
+
+
+def test_those_of_optax_pass_too():
+    checks.optimizers({name: asked.make() for name, asked in choices.ASKED.items()})
+
+
+def test_a_chain_of_links_that_comes_to_the_same_steps_passes():
+    heavy_ball = optax.chain(optax.trace(0.9), optax.scale(-0.05))
+    checks.optimizers(right() | {"momentum": heavy_ball})
+
+
+def test_others_may_stand_beside_those_that_are_asked_for_if_they_work():
+    checks.optimizers(right() | {"Lion": optax_lab.lion(1e-4)})
+    assert "✗ Lion: this is the float 0.1" in told_of("Lion", 0.1)
+
+
+@pytest.mark.parametrize(("name", "mistake", "i"), WRONG)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_optimizer_that_is_often_chosen_instead_is_told_by_its_name(
+    name, mistake, i, seed
+):
+    said = told_of(name, choices.ASKED[name].wrong[mistake][i](), seed=seed)
+    seen, hint = mistakes.HINTS[mistake]
+    assert f"✗ {name}: step " in said
+    assert f"It looks like {seen}." in said
+    assert f"Hint: {hint}" in said
+    assert said.count("It looks like") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer", "mistake"),
+    [
+        ("momentum", optax_lab.momentum(0.05, decay=0.9), "average_form"),
+        ("RMSProp", optax_lab.rmsprop(1e-2), "explodes"),
+        ("Adam", optax_lab.adam(0.05), "sgd_rate"),
+        ("Adam", optax_lab.rmsprop(1e-3), "another"),
+        ("RMSProp", optax_lab.adam(1e-3), "another"),
+    ],
+)
+def test_the_same_mistake_made_with_the_library_has_the_same_name(
+    name, optimizer, mistake
+):
+    assert mistakes.HINTS[mistake][0] in told_of(name, optimizer)
+
+
+def test_of_another_rate_it_is_said_how_many_times_too_far_it_goes():
+    said = told_of("SGD", optax_lab.sgd(0.1))
+    assert "All steps are 2 times those that are asked for." in said
+
+
+def test_of_another_memory_it_is_said_that_the_first_step_is_right():
+    said = told_of("momentum", optax_lab.sgd(0.05, momentum=0.5))
+    assert "step 2 of ten random ones differs" in said
+    assert "What is remembered" in said
+
+
+def test_what_is_like_nothing_known_is_told_with_its_first_numbers():
+    said = told_of("Adam", optax_lab.rmsprop(1e-3, decay=0.99, bias_correction=True))
+    assert "expected" in said
+    assert "Hint" in said
+
+
+@pytest.mark.parametrize(
+    ("it", "said"),
+    [
+        (None, "nothing is written yet (None)"),
+        (..., "nothing is written yet (Ellipsis)"),
+        ("adam", "this is the str 'adam'"),
+        (0.001, "a rate belongs into the brackets"),
+        (optax_lab.adam, "the function adam, and no optimizer"),
+        ([optax_lab.adam(1e-3)], "of the type list"),
+        (optax.GradientTransformation(dict, lambda *_: 1 / 0), "raised Zero"),
+        (optax.GradientTransformation(dict, lambda u, s, p: (None, s)), "raised"),
+    ],
+)
+def test_what_is_no_optimizer_is_told_in_a_sentence(it, said):
+    assert said in told_of("Adam", it)
+
+
+def test_a_name_that_is_missing_is_told_with_those_that_are_there():
+    chosen = right()
+    chosen["adam"] = chosen.pop("Adam")
+    said = told(checks.optimizers, chosen)
+    assert "'Adam' missing; there is 'SGD', 'momentum', 'RMSProp', 'adam'" in said
+    assert "capitals count" in said
+    assert "there is nothing" in told(checks.optimizers, {})
+
+
+@pytest.mark.parametrize("it", [None, optax_lab.adam(1e-3), [1], "Adam"])
+def test_what_is_no_dictionary_is_told_so(it):
+    assert "should be a dictionary" in told(checks.optimizers, it)
+
+
+# --- The first epoch ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_right_epochs_pass_whatever_the_accuracies(seed, capsys):
+    checks.first_epoch(choices.reference, seed=seed)
+    assert capsys.readouterr().out.startswith("✓ first_epoch")
+
+
+def test_the_right_function_may_be_a_loop_or_return_numpy_numbers():
+    def loop(accuracy, target):
+        for epoch, reached in enumerate(accuracy, 1):
+            if reached >= target:
+                return epoch
+        return None
+
+    def with_numpy(accuracy, target):
+        reached = np.asarray(accuracy) >= target
+        return np.argmax(reached) + 1 if reached.any() else None
+
+    checks.first_epoch(loop)
+    checks.first_epoch(with_numpy)
+
+
+def mistaken(*wrong):
+    return lambda accuracy, target: choices.reference(accuracy, target, wrong)
+
+
+@pytest.mark.parametrize("wrong", choices.MISTAKES)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_mistake_in_the_first_epoch_is_told_by_its_name(wrong, seed):
+    said = told(checks.first_epoch, mistaken(wrong), seed=seed)
+    seen, hint = mistakes.HINTS[wrong]
+    assert f"It looks like {seen}." in said
+    assert f"Hint: {hint}" in said
+    assert said.count("It looks like") == 1
+
+
+@pytest.mark.parametrize("pair", list(itertools.combinations(choices.MISTAKES, 2)))
+def test_two_mistakes_in_the_first_epoch_are_both_told(pair):
+    said = told(checks.first_epoch, mistaken(*pair))
+    assert all(mistakes.HINTS[name][0] in said for name in pair)
+
+
+def test_argmax_alone_is_told_both_of_its_mistakes():
+    said = told(checks.first_epoch, lambda a, target: np.argmax(a >= target))
+    assert mistakes.HINTS["from_zero"][0] in said
+    assert mistakes.HINTS["never_is_first"][0] in said
+
+
+def raises(*_):
+    raise NotImplementedError("write your code here")
+
+
+@pytest.mark.parametrize(
+    ("f", "said"),
+    [
+        (raises, "nothing is written yet (write your code here)"),
+        (lambda a: 1, "raised TypeError"),
+        (lambda a, t: np.flatnonzero(a >= t), "whole number or None"),
+        (lambda a, t: True, "whole number or None"),
+        (lambda a, t: "3", "whole number or None"),
+        (lambda a, t: 2.5, "whole number or None"),
+        (lambda a, t: float("nan"), "whole number or None"),
+        (lambda a, t: object(), "whole number or None"),
+        (lambda a, t: None, "it should return 3, and returns None"),
+        (lambda a, t: 0, "it should return 3, and returns 0"),
+    ],
+)
+def test_what_is_no_epoch_is_told_in_a_sentence(f, said):
+    assert said in told(checks.first_epoch, f)
+
+
+def test_a_first_epoch_that_writes_into_the_accuracies_harms_nobody():
+    def writes(accuracy, target):
+        found = choices.reference(accuracy, target)
+        accuracy[:] = 0
+        return found
+
+    checks.first_epoch(writes)
+
+
+# --- The hints ------------------------------------------------------------------------
+
+
+def test_a_hint_is_not_the_answer():
+    told = {m: mistakes.HINTS[m][1] for _, m, _ in WRONG}
+    told |= {m: mistakes.HINTS[m][1] for m in (*choices.MISTAKES, "another")}
+    for hint in told.values():
+        assert not any(code in hint for code in ("sgd(", "momentum=", ">=", "+ 1"))
+
+
+def test_every_mistake_of_these_tasks_has_a_hint():
+    named = {mistake for _, mistake, _ in WRONG} | {"another", *choices.MISTAKES}
+    assert named <= set(mistakes.HINTS)
