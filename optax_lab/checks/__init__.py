@@ -12,28 +12,42 @@ from optax_lab import lazy
 
 if TYPE_CHECKING:
     from optax_lab.checks.averages import moving_average
+    from optax_lab.checks.basics import batched, descend, slope
     from optax_lab.checks.choices import first_epoch, optimizers
     from optax_lab.checks.descents import adam, momentum, rmsprop
     from optax_lab.checks.failure import CheckFailed
+    from optax_lab.checks.judgement import has_converged, paired_interval, rotated
 
 _MODULES = {
     "CheckFailed": "failure",
     "adam": "descents",
+    "batched": "basics",
+    "descend": "basics",
     "first_epoch": "choices",
+    "has_converged": "judgement",
     "momentum": "descents",
     "moving_average": "averages",
     "optimizers": "choices",
+    "paired_interval": "judgement",
     "rmsprop": "descents",
+    "rotated": "judgement",
+    "slope": "basics",
 }
 
 __all__ = [
     "CheckFailed",
     "adam",
+    "batched",
+    "descend",
     "first_epoch",
+    "has_converged",
     "momentum",
     "moving_average",
     "optimizers",
+    "paired_interval",
     "rmsprop",
+    "rotated",
+    "slope",
 ]
 
 __getattr__, __dir__ = lazy.attach(__name__, _MODULES)

@@ -50,7 +50,7 @@ def check(exercise: Exercise, f: Step, *, seed: int = 0) -> None:
             "  Hint: does it keep something in a variable outside of it?"
         )
     count = len(tried[1].observations)
-    print(f"✓ {exercise.name}: right by hand, and in {count} random steps")
+    print(f"✓ {exercise.name}: right by hand, and in {count} random {exercise.unit}s")
 
 
 def first_difference(
@@ -94,7 +94,10 @@ def _near(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def _message(exercise: Exercise, found: Difference, known: tuple[str, ...]) -> str:
-    lines = [f"✗ {exercise.name}: step {found.step} of {found.trial.name} differs"]
+    place = f"{exercise.unit} {found.step} of {found.trial.name}"
+    if len(found.trial.observations) == 1 and not exercise.kept:
+        place = found.trial.name
+    lines = [f"✗ {exercise.name}: {place} differs"]
     width = max(map(len, exercise.outputs))
     for name, a, b in zip(exercise.outputs, found.expected, found.got, strict=True):
         numbers = (
@@ -107,18 +110,18 @@ def _message(exercise: Exercise, found: Difference, known: tuple[str, ...]) -> s
         seen, hint = mistakes.HINTS[name]
         lines += [f"  It looks like {seen}.", f"  Hint: {hint}"]
     if not known:
-        lines.append("  " + _elsewhere(found))
+        lines.append("  " + _elsewhere(exercise, found))
     return "\n".join(lines)
 
 
-def _elsewhere(found: Difference) -> str:
-    if found.step > 1:
+def _elsewhere(exercise: Exercise, found: Difference) -> str:
+    if found.step > 1 and exercise.kept:
         return (
             "Hint: the first step is right. What should be handed on from one step to\n"
             "  the next, and what depends on t?"
         )
-    if found.trial.name == "the example by hand":
-        return "Hint: do this one step with pencil and paper, term by term."
+    if found.trial is exercise.by_hand:
+        return f"Hint: do this one {exercise.unit} with pencil and paper, term by term."
     return (
         "Hint: the example by hand is right. Does the function use all that it is\n"
         "  given, or a number of its own?"
@@ -126,4 +129,6 @@ def _elsewhere(found: Difference) -> str:
 
 
 def _numbers(x: np.ndarray) -> str:
+    if x.dtype == bool:
+        return str(x)
     return np.array2string(np.asarray(x, float), precision=5, separator=", ")

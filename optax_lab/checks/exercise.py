@@ -14,7 +14,7 @@ class Trial(NamedTuple):
 
     Attributes:
       name: how a message calls it: "the example by hand".
-      start: what is handed on from step to step, before the first.
+      start: what is handed on from step to step, before the first; () where nothing is.
       observations: what comes in at each step.
       hypers: what stays the same in all steps.
     """
@@ -48,7 +48,8 @@ class Exercise(NamedTuple):
       outputs: the names of what it returns, one per array.
       call: `call(f, carry, observation, hypers, t)` makes step t (from 1 on) and
         returns what f does.
-      kept: how many of the outputs are handed on to the next step.
+      kept: how many of the outputs are handed on to the next step; with 0 the steps
+        are cases that know nothing of each other.
       reference: the right function; with `wrong=` the names of mistakes, a wrong one.
       mistakes: the mistakes it knows, names in `mistakes.HINTS`; of two that come to
         the same numbers the first is told.
@@ -67,3 +68,8 @@ class Exercise(NamedTuple):
     by_hand: Trial
     draw: Callable[[np.random.Generator], Trial]
     properties: tuple[Property, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """What a message calls one call of the function."""
+        return "step" if self.kept else "case"

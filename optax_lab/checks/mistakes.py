@@ -117,4 +117,112 @@ HINTS: dict[str, tuple[str, str]] = {
         "the last epoch that reaches the target",
         "accuracy goes up and down. Which of the epochs that reach it is asked for?",
     ),
+    "value": (
+        "the loss, where its slope is asked for",
+        "which function of JAX makes the derivative of a function?",
+    ),
+    "negative": (
+        "a slope of the other sign",
+        "to the right of the minimum the loss rises: which sign has a rise?",
+    ),
+    "of_the_mean": (
+        "the slope of the mean of all losses: too small by their number",
+        "each point has a slope of its own, whatever the others are.",
+    ),
+    "start": (
+        "the point that was given, as if no step had been taken",
+        "a step makes a new number. What keeps it?",
+    ),
+    "too_few": (
+        "a step too few",
+        "how often is the point changed when steps is 1?",
+    ),
+    "too_many": (
+        "a step too many",
+        "how often is the point changed when steps is 1?",
+    ),
+    "turned_back": (
+        "a turn in the other direction",
+        "where was this point before the turn? It is there that f must be asked.",
+    ),
+    "radians": (
+        "an angle in degrees, taken as one in radians",
+        "a full turn is 360 here; what is it for cos and sin?",
+    ),
+    "only_x": (
+        "a turn of the first coordinate alone",
+        "a point that is turned moves in both coordinates.",
+    ),
+    "only_y": (
+        "a turn of the second coordinate alone",
+        "a point that is turned moves in both coordinates.",
+    ),
+    "overwritten": (
+        "a second coordinate that is made from the new first one",
+        "both new coordinates are made from the old point: is it still there?",
+    ),
+    "no_minus": (
+        "a turn without a minus sign",
+        "a turn keeps a point's distance from the origin. Does this one?",
+    ),
+    "nan_converged": (
+        "a NaN that counts as converged",
+        "a comparison with NaN is False: what becomes of it after a `not`?",
+    ),
+    "squared": (
+        "a squared length that is compared with the tolerance",
+        "the tolerance is a length: in which unit is a sum of squares?",
+    ),
+    "signed": (
+        "a comparison of signed coordinates",
+        "-1000 is less than the tolerance too. Is it small?",
+    ),
+    "signed_sum": (
+        "a sum of signed coordinates",
+        "in a sum 1000 and -1000 cancel. What is the length of a vector?",
+    ),
+    "each_alone": (
+        "a comparison of each coordinate alone",
+        "many small coordinates make a long vector. What is its length?",
+    ),
+    "any_small": (
+        "one small coordinate that is enough",
+        "at a turn along one axis the other may still be steep.",
+    ),
+    "negated": (
+        "an answer the wrong way round",
+        "converged is where the gradient is *short*.",
+    ),
+    "ddof": (
+        "a standard deviation that divides by n",
+        "the mean was estimated from the same numbers: n − 1 are left (`ddof`).",
+    ),
+    "no_root_n": (
+        "the spread of single differences, not of their mean",
+        "a mean of n numbers spreads less than one of them: by which factor?",
+    ),
+    "over_n": (
+        "a division by n where √n belongs",
+        "a variance of a mean is n times smaller. And its root?",
+    ),
+    "unpaired": (
+        "an interval of two means, as if a and b had been run with other seeds",
+        "a lucky seed is lucky for both. In what does that luck cancel?",
+    ),
+    "normal": (
+        "1.96, the quantile of the normal distribution",
+        "with few runs the spread is uncertain too; which distribution knows that?",
+    ),
+    "one_sided": (
+        "the quantile at 0.95, which leaves 5 % on either side",
+        "95 % inside is how much on each side?",
+    ),
+    "degrees_n": (
+        "a t distribution with n degrees of freedom",
+        "one of them was spent on the mean.",
+    ),
+    "exchanged": (
+        "b − a where a − b is asked for",
+        "if a is larger everywhere, which sign should the interval have?",
+    ),
 }

@@ -1,0 +1,113 @@
+# What a student of notebook 0 is told, and that its references are what JAX computes.
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from optax_lab import checks
+from optax_lab.checks import basics, mistakes
+
+EXERCISES = (basics.SLOPE, basics.BATCHED, basics.DESCEND)
+every = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
+MISTAKES = [(e, name) for e in EXERCISES for name in e.mistakes]
+
+
+def told(name, f, **settings):
+    with pytest.raises(checks.CheckFailed) as caught:
+        getattr(checks, name)(f, **settings)
+    return str(caught.value)
+
+
+@every
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_right_function_passes_whatever_the_random_cases(exercise, seed, capsys):
+    getattr(checks, exercise.name)(exercise.reference, seed=seed)
+    said = f"✓ {exercise.name}: right by hand, and in 10 random cases\n"
+    assert capsys.readouterr().out == said
+
+
+@pytest.mark.parametrize(
+    ("exercise", "name"), MISTAKES, ids=lambda x: getattr(x, "name", x)
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_known_mistake_is_told_by_its_name_with_its_hint(exercise, name, seed):
+    f = functools.partial(exercise.reference, wrong=(name,))
+    said = told(exercise.name, f, seed=seed)
+    seen, hint = mistakes.HINTS[name]
+    assert f"It looks like {seen}." in said
+    assert f"Hint: {hint}" in said
+    assert said.count("It looks like") == 1
+    assert all(len(line) < 100 for line in said.splitlines())
+
+
+# --- As a student writes it, in JAX ---------------------------------------------------
+
+
+def loss(x):
+    return jnp.sqrt(1 + (x - 3) ** 2)
+
+
+def scanned(x, lr, steps):
+    def step(x, _):
+        return x - lr * jax.grad(loss)(x), None
+
+    return jax.lax.scan(step, x, length=steps)[0]
+
+
+def test_jax_computes_what_the_references_do():
+    checks.slope(jax.grad(loss))
+    checks.batched(jax.vmap(jax.grad(loss)))
+    checks.batched(jax.jit(jax.grad(lambda xs: loss(xs).sum())))
+    checks.descend(scanned)
+    checks.descend(jax.jit(scanned, static_argnames="steps"))
+
+
+def test_a_mistake_in_jax_is_told():
+    assert mistakes.HINTS["value"][0] in told("slope", loss)
+    mean = jax.grad(lambda xs: loss(xs).mean())
+    assert mistakes.HINTS["of_the_mean"][0] in told("batched", mean)
+
+    def late(x, lr, steps):
+        return scanned(x, lr, steps + 1)
+
+    assert mistakes.HINTS["too_many"][0] in told("descend", late)
+
+
+def blank(*_):
+    raise NotImplementedError("write your code here")
+
+
+@pytest.mark.parametrize(
+    ("name", "f", "said"),
+    [
+        ("slope", blank, "nothing is written yet (write your code here)"),
+        ("slope", lambda x: None, "slope returned nothing"),
+        ("slope", lambda x: jax.grad(loss), "slope should be numbers of shape ()"),
+        ("slope", lambda x: "steep", "slope should be numbers of shape ()"),
+        ("slope", lambda: 1.0, "raised TypeError"),
+        ("slope", lambda x: 0 * x, "Hint: do this one case with pencil and paper"),
+        ("slope", lambda x: 0.8 * (x - 3), "Does the function use all that it is"),
+        (
+            "batched",
+            lambda xs: loss(xs).sum(),
+            "slopes should be numbers of shape (2,)",
+        ),
+        ("batched", jax.grad(loss), "Gradient only defined for scalar-output"),
+        ("batched", lambda xs: [1.0, 2.0], "returned 2 values instead of 1"),
+        ("descend", lambda x, lr, steps: (x, lr), "returned 2 values instead of 1"),
+        ("descend", lambda x, lr, steps: np.full(steps, x), "numbers of shape ()"),
+    ],
+)
+def test_what_is_no_answer_is_told_in_a_sentence(name, f, said):
+    assert said in told(name, f)
+
+
+def test_a_descent_that_is_right_near_the_minimum_only_is_told():
+    def hurried(x, lr, steps):  # as the reference for a few steps
+        return scanned(x, lr, min(steps, 10))
+
+    said = told("descend", hurried)
+    assert "a hundred steps of 0.5 lead to the minimum" in said
