@@ -29,4 +29,23 @@ EDITS = [
         [("return s, s", "return s / (1 - rho**t), s")],
         "fed_back",
     ),
+    (
+        "03_mnist1d",
+        "optimizers",
+        [("sgd(0.05, momentum=0.9)", "sgd(0.05)")],
+        "no_momentum",
+    ),
+    (
+        "03_mnist1d",
+        "optimizers",
+        [("sgd(0.05, momentum=0.9)", "momentum(0.05)")],
+        "average_form",
+    ),
+    ("03_mnist1d", "optimizers", [("rmsprop(1e-3)", "rmsprop(1e-2)")], "explodes"),
+    ("03_mnist1d", "optimizers", [("adam(1e-3)", "adam(0.05)")], "sgd_rate"),
+    ("03_mnist1d", "optimizers", [("adam(1e-3)", "rmsprop(1e-3)")], "another"),
+    ("03_mnist1d", "first-epoch", [(">= target", "> target")], "strictly"),
+    ("03_mnist1d", "first-epoch", [("reached[0]", "reached[-1]")], "last"),
+    ("03_mnist1d", "first-epoch", [("[0]) + 1", "[0])")], "from_zero"),
+    ("03_mnist1d", "first-epoch", [("else None", "else 1")], "never_is_first"),
 ]
