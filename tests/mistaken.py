@@ -2,6 +2,49 @@
 
 EDITS = [
     # notebook, task, edits, mistake
+    ("00_jax_in_ten_minutes", "slope", [("jax.grad(loss)(x)", "loss(x)")], "value"),
+    (
+        "00_jax_in_ten_minutes",
+        "slope",
+        [("return jax.grad(loss)(x)", "return -jax.grad(loss)(x)")],
+        "negative",
+    ),
+    (
+        "00_jax_in_ten_minutes",
+        "batched",
+        [("jax.vmap(slope)(xs)", "jax.vmap(loss)(xs)")],
+        "value",
+    ),
+    (
+        "00_jax_in_ten_minutes",
+        "batched",
+        [("jax.vmap(slope)(xs)", "jax.grad(lambda xs: loss(xs).mean())(xs)")],
+        "of_the_mean",
+    ),
+    (
+        "00_jax_in_ten_minutes",
+        "descend",
+        [("- lr * slope(x)", "+ lr * jax.grad(loss)(x)")],
+        "plus",
+    ),
+    (
+        "00_jax_in_ten_minutes",
+        "descend",
+        [("slope(x)", "jax.grad(loss)(x)"), ("length=steps", "length=steps - 1")],
+        "too_few",
+    ),
+    (
+        "00_jax_in_ten_minutes",
+        "descend",
+        [("slope(x)", "jax.grad(loss)(x)"), ("length=steps", "length=steps + 1")],
+        "too_many",
+    ),
+    (
+        "00_jax_in_ten_minutes",
+        "descend",
+        [("x - lr * slope(x), None", "x, x - lr * jax.grad(loss)(x)")],
+        "start",
+    ),
     ("01_moving_average", "moving-average", [("(1 - rho) * y", "y")], "no_weight"),
     (
         "01_moving_average",
@@ -48,4 +91,56 @@ EDITS = [
     ("03_mnist1d", "first-epoch", [("reached[0]", "reached[-1]")], "last"),
     ("03_mnist1d", "first-epoch", [("[0]) + 1", "[0])")], "from_zero"),
     ("03_mnist1d", "first-epoch", [("else None", "else 1")], "never_is_first"),
+    (
+        "04_beyond_the_lab",
+        "rotated",
+        [("deg2rad(degrees)", "float32(degrees)")],
+        "radians",
+    ),
+    (
+        "04_beyond_the_lab",
+        "rotated",
+        [("+ sin * y", "- sin * y"), ("- sin * x", "+ sin * x")],
+        "turned_back",
+    ),
+    ("04_beyond_the_lab", "rotated", [("cos * y - sin * x", "y")], "only_x"),
+    (
+        "04_beyond_the_lab",
+        "rotated",
+        [("cos * y - sin * x", "cos * y + sin * x")],
+        "no_minus",
+    ),
+    (
+        "04_beyond_the_lab",
+        "has-converged",
+        [
+            (
+                "bool(jnp.linalg.norm(gradient) <= tolerance)",
+                "not jnp.linalg.norm(gradient) > tolerance",
+            )
+        ],
+        "nan_converged",
+    ),
+    (
+        "04_beyond_the_lab",
+        "has-converged",
+        [("jnp.linalg.norm(gradient)", "jnp.max(gradient)")],
+        "signed",
+    ),
+    (
+        "04_beyond_the_lab",
+        "has-converged",
+        [("jnp.linalg.norm(gradient)", "jnp.sum(gradient**2)")],
+        "squared",
+    ),
+    ("04_beyond_the_lab", "paired-interval", [("ddof=1", "ddof=0")], "ddof"),
+    ("04_beyond_the_lab", "paired-interval", [(" / n**0.5", "")], "no_root_n"),
+    (
+        "04_beyond_the_lab",
+        "paired-interval",
+        [("stats.t.ppf(0.975, n - 1)", "1.96")],
+        "normal",
+    ),
+    ("04_beyond_the_lab", "paired-interval", [("0.975", "0.95")], "one_sided"),
+    ("04_beyond_the_lab", "paired-interval", [("a - b", "b - a")], "exchanged"),
 ]
