@@ -28,6 +28,7 @@ if "google.colab" in sys.modules:
 # %%
 import os
 import tempfile
+from concurrent import futures
 from pathlib import Path
 
 import jax
@@ -215,6 +216,9 @@ for split in ("train", "validation"):
 # %%
 TENSORBOARD = False
 if TENSORBOARD:
+    beside = Path(sys.executable).with_name("tensorboard")
+    if beside.exists():  # found even where its environment is not active
+        os.environ["TENSORBOARD_BINARY"] = str(beside)
     # %load_ext tensorboard
     # %tensorboard --logdir {LOGS} --host 127.0.0.1
     pass
@@ -376,7 +380,9 @@ def trained(optimizer, seeds, epochs=EPOCHS):
     return jax.tree.map(lambda *x: np.stack(x), *results)
 
 
-results = {name: trained(optimizer, SEEDS) for name, optimizer in chosen.items()}
+with futures.ThreadPoolExecutor(2) as pool:  # two at once, which changes no number
+    done = pool.map(lambda optimizer: trained(optimizer, SEEDS), chosen.values())
+    results = dict(zip(chosen, done, strict=True))
 histories = {
     name: {tag: x for tag, x in history.items() if not tag.startswith("optimizer")}
     for name, (_, history, _) in results.items()
