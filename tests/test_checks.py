@@ -1,6 +1,5 @@
 # What a student is told: the right function passes, and each mistake has its name.
 
-import functools
 import inspect
 import itertools
 
@@ -12,6 +11,7 @@ import pytest
 import optax_lab
 from optax_lab import checks, ewma
 from optax_lab.checks import averages, descents, mistakes, trials
+from tests import students
 
 EXERCISES = (
     averages.MOVING_AVERAGE,
@@ -24,21 +24,17 @@ every = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
 MISTAKES = [(e, name) for e in EXERCISES for name in e.mistakes]
 
 
-def mistaken(exercise, *wrong):
-    return functools.partial(exercise.reference, wrong=wrong)
+mistaken = students.mistaken
 
 
 def told(exercise, f, **settings):
-    with pytest.raises(checks.CheckFailed) as caught:
-        CHECKS[exercise.name](f, **settings)
-    return str(caught.value)
+    return students.told(exercise.name, f, **settings)
 
 
 @every
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_right_function_passes_whatever_the_random_steps(exercise, seed, capsys):
-    CHECKS[exercise.name](exercise.reference, seed=seed)
-    assert capsys.readouterr().out.startswith(f"✓ {exercise.name}")
+    students.passes(exercise, seed, capsys)
 
 
 def test_the_right_function_may_be_written_in_jax():
@@ -55,11 +51,7 @@ def test_the_right_function_may_be_written_in_jax():
 )
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_known_mistake_is_told_by_its_name_with_its_hint(exercise, name, seed):
-    said = told(exercise, mistaken(exercise, name), seed=seed)
-    seen, hint = mistakes.HINTS[name]
-    assert f"It looks like {seen}." in said
-    assert f"Hint: {hint}" in said
-    assert said.count("It looks like") == 1
+    students.is_told_by_name(exercise, name, seed)
 
 
 @every

@@ -1,6 +1,5 @@
 # What a student of notebook 0 is told, and that its references are what JAX computes.
 
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -9,24 +8,17 @@ import pytest
 
 from optax_lab import checks
 from optax_lab.checks import basics, mistakes
+from tests import students
 
 EXERCISES = (basics.SLOPE, basics.BATCHED, basics.DESCEND)
 every = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
 MISTAKES = [(e, name) for e in EXERCISES for name in e.mistakes]
 
 
-def told(name, f, **settings):
-    with pytest.raises(checks.CheckFailed) as caught:
-        getattr(checks, name)(f, **settings)
-    return str(caught.value)
-
-
 @every
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_right_function_passes_whatever_the_random_cases(exercise, seed, capsys):
-    getattr(checks, exercise.name)(exercise.reference, seed=seed)
-    said = f"✓ {exercise.name}: right by hand, and in 10 random cases\n"
-    assert capsys.readouterr().out == said
+    students.passes(exercise, seed, capsys)
 
 
 @pytest.mark.parametrize(
@@ -34,13 +26,7 @@ def test_the_right_function_passes_whatever_the_random_cases(exercise, seed, cap
 )
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_known_mistake_is_told_by_its_name_with_its_hint(exercise, name, seed):
-    f = functools.partial(exercise.reference, wrong=(name,))
-    said = told(exercise.name, f, seed=seed)
-    seen, hint = mistakes.HINTS[name]
-    assert f"It looks like {seen}." in said
-    assert f"Hint: {hint}" in said
-    assert said.count("It looks like") == 1
-    assert all(len(line) < 100 for line in said.splitlines())
+    students.is_told_by_name(exercise, name, seed)
 
 
 # --- As a student writes it, in JAX ---------------------------------------------------
@@ -66,14 +52,14 @@ def test_jax_computes_what_the_references_do():
 
 
 def test_a_mistake_in_jax_is_told():
-    assert mistakes.HINTS["value"][0] in told("slope", loss)
+    assert mistakes.HINTS["value"][0] in students.told("slope", loss)
     mean = jax.grad(lambda xs: loss(xs).mean())
-    assert mistakes.HINTS["of_the_mean"][0] in told("batched", mean)
+    assert mistakes.HINTS["of_the_mean"][0] in students.told("batched", mean)
 
     def late(x, lr, steps):
         return scanned(x, lr, steps + 1)
 
-    assert mistakes.HINTS["too_many"][0] in told("descend", late)
+    assert mistakes.HINTS["too_many"][0] in students.told("descend", late)
 
 
 def blank(*_):
@@ -102,12 +88,12 @@ def blank(*_):
     ],
 )
 def test_what_is_no_answer_is_told_in_a_sentence(name, f, said):
-    assert said in told(name, f)
+    assert said in students.told(name, f)
 
 
 def test_a_descent_that_is_right_near_the_minimum_only_is_told():
     def hurried(x, lr, steps):  # as the reference for a few steps
         return scanned(x, lr, min(steps, 10))
 
-    said = told("descend", hurried)
+    said = students.told("descend", hurried)
     assert "a hundred steps of 0.5 lead to the minimum" in said

@@ -9,7 +9,7 @@ import pytest
 
 import optax_lab
 from optax_lab import checks
-from optax_lab.checks import choices, mistakes
+from optax_lab.checks import choices, epochs, mistakes
 
 WRONG = [
     (name, mistake, i)
@@ -152,7 +152,7 @@ def test_what_is_no_dictionary_is_told_so(it):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_right_epochs_pass_whatever_the_accuracies(seed, capsys):
-    checks.first_epoch(choices.reference, seed=seed)
+    checks.first_epoch(epochs.reference, seed=seed)
     assert capsys.readouterr().out.startswith("✓ first_epoch")
 
 
@@ -172,10 +172,10 @@ def test_the_right_function_may_be_a_loop_or_return_numpy_numbers():
 
 
 def mistaken(*wrong):
-    return lambda accuracy, target: choices.reference(accuracy, target, wrong)
+    return lambda accuracy, target: epochs.reference(accuracy, target, wrong)
 
 
-@pytest.mark.parametrize("wrong", choices.MISTAKES)
+@pytest.mark.parametrize("wrong", epochs.MISTAKES)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_mistake_in_the_first_epoch_is_told_by_its_name(wrong, seed):
     said = told(checks.first_epoch, mistaken(wrong), seed=seed)
@@ -185,7 +185,7 @@ def test_a_mistake_in_the_first_epoch_is_told_by_its_name(wrong, seed):
     assert said.count("It looks like") == 1
 
 
-@pytest.mark.parametrize("pair", list(itertools.combinations(choices.MISTAKES, 2)))
+@pytest.mark.parametrize("pair", list(itertools.combinations(epochs.MISTAKES, 2)))
 def test_two_mistakes_in_the_first_epoch_are_both_told(pair):
     said = told(checks.first_epoch, mistaken(*pair))
     assert all(mistakes.HINTS[name][0] in said for name in pair)
@@ -222,7 +222,7 @@ def test_what_is_no_epoch_is_told_in_a_sentence(f, said):
 
 def test_a_first_epoch_that_writes_into_the_accuracies_harms_nobody():
     def writes(accuracy, target):
-        found = choices.reference(accuracy, target)
+        found = epochs.reference(accuracy, target)
         accuracy[:] = 0
         return found
 
@@ -234,11 +234,11 @@ def test_a_first_epoch_that_writes_into_the_accuracies_harms_nobody():
 
 def test_a_hint_is_not_the_answer():
     told = {m: mistakes.HINTS[m][1] for _, m, _ in WRONG}
-    told |= {m: mistakes.HINTS[m][1] for m in (*choices.MISTAKES, "another")}
+    told |= {m: mistakes.HINTS[m][1] for m in (*epochs.MISTAKES, "another")}
     for hint in told.values():
         assert not any(code in hint for code in ("sgd(", "momentum=", ">=", "+ 1"))
 
 
 def test_every_mistake_of_these_tasks_has_a_hint():
-    named = {mistake for _, mistake, _ in WRONG} | {"another", *choices.MISTAKES}
+    named = {mistake for _, mistake, _ in WRONG} | {"another", *epochs.MISTAKES}
     assert named <= set(mistakes.HINTS)

@@ -1,6 +1,5 @@
 # What a student of notebook 4 is told, and that its references are right.
 
-import functools
 import math
 
 import jax
@@ -12,24 +11,17 @@ from scipy import stats
 from optax_lab import checks
 from optax_lab.checks import judgement, mistakes
 from optax_lab.problems import surfaces
+from tests import students
 
 EXERCISES = (judgement.ROTATED, judgement.HAS_CONVERGED, judgement.PAIRED_INTERVAL)
 every = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
 MISTAKES = [(e, name) for e in EXERCISES for name in e.mistakes]
 
 
-def told(name, f, **settings):
-    with pytest.raises(checks.CheckFailed) as caught:
-        getattr(checks, name)(f, **settings)
-    return str(caught.value)
-
-
 @every
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_right_function_passes_whatever_the_random_cases(exercise, seed, capsys):
-    getattr(checks, exercise.name)(exercise.reference, seed=seed)
-    said = f"✓ {exercise.name}: right by hand, and in 10 random cases\n"
-    assert capsys.readouterr().out == said
+    students.passes(exercise, seed, capsys)
 
 
 @pytest.mark.parametrize(
@@ -37,13 +29,7 @@ def test_the_right_function_passes_whatever_the_random_cases(exercise, seed, cap
 )
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_known_mistake_is_told_by_its_name_with_its_hint(exercise, name, seed):
-    f = functools.partial(exercise.reference, wrong=(name,))
-    said = told(exercise.name, f, seed=seed)
-    seen, hint = mistakes.HINTS[name]
-    assert f"It looks like {seen}." in said
-    assert f"Hint: {hint}" in said
-    assert said.count("It looks like") == 1
-    assert all(len(line) < 100 for line in said.splitlines())
+    students.is_told_by_name(exercise, name, seed)
 
 
 # --- rotated --------------------------------------------------------------------------
@@ -99,7 +85,7 @@ def blank(*_):
     ],
 )
 def test_what_turns_nothing_is_told_in_a_sentence(f, said):
-    assert said in told("rotated", f)
+    assert said in students.told("rotated", f)
 
 
 # --- has_converged --------------------------------------------------------------------
@@ -126,7 +112,7 @@ def test_the_border_is_anyones():
     ],
 )
 def test_a_mistake_of_a_stop_rule_is_told_however_it_is_written(f, mistake):
-    assert mistakes.HINTS[mistake][0] in told("has_converged", f)
+    assert mistakes.HINTS[mistake][0] in students.told("has_converged", f)
 
 
 @pytest.mark.parametrize(
@@ -143,14 +129,14 @@ def test_a_mistake_of_a_stop_rule_is_told_however_it_is_written(f, mistake):
     ],
 )
 def test_what_is_no_stop_rule_is_told_in_a_sentence(f, said):
-    assert said in told("has_converged", f)
+    assert said in students.told("has_converged", f)
 
 
 def test_nan_everywhere_is_asked_for_too():
     def first_only(g, tolerance):  # a NaN is found where not all are NaN
         return np.linalg.norm(g) <= tolerance or bool(np.isnan(g).all())
 
-    assert "a gradient that is NaN has not converged" in told(
+    assert "a gradient that is NaN has not converged" in students.told(
         "has_converged", first_only
     )
 
@@ -175,7 +161,7 @@ def test_scipys_own_interval_passes():
     with np.errstate(all="ignore"):
         said = "where all differences are 2"
         # SciPy has no interval of length 0: its answer there is NaN.
-        assert said in told("paired_interval", paired_interval)
+        assert said in students.told("paired_interval", paired_interval)
 
 
 @pytest.mark.parametrize(
@@ -190,12 +176,12 @@ def test_scipys_own_interval_passes():
     ],
 )
 def test_what_is_no_interval_is_told_in_a_sentence(f, said):
-    assert said in told("paired_interval", f)
+    assert said in students.told("paired_interval", f)
 
 
 def test_the_ends_in_the_other_order_are_not_taken_for_another_mistake():
     def backwards(a, b):
         return judgement.PAIRED_INTERVAL.reference(a, b)[::-1]
 
-    said = told("paired_interval", backwards)
+    said = students.told("paired_interval", backwards)
     assert "expected -0.48414, got 4.48414" in said

@@ -13,8 +13,9 @@ from optax_lab import lazy
 if TYPE_CHECKING:
     from optax_lab.checks.averages import moving_average
     from optax_lab.checks.basics import batched, descend, slope
-    from optax_lab.checks.choices import first_epoch, optimizers
+    from optax_lab.checks.choices import optimizers
     from optax_lab.checks.descents import adam, momentum, rmsprop
+    from optax_lab.checks.epochs import first_epoch
     from optax_lab.checks.failure import CheckFailed
     from optax_lab.checks.judgement import has_converged, paired_interval, rotated
 
@@ -23,7 +24,7 @@ _MODULES = {
     "adam": "descents",
     "batched": "basics",
     "descend": "basics",
-    "first_epoch": "choices",
+    "first_epoch": "epochs",
     "has_converged": "judgement",
     "momentum": "descents",
     "moving_average": "averages",

@@ -1,6 +1,5 @@
-# The tasks of the third notebook: four optimizers, and the epoch that counts.
+# A task of the third notebook: four optimizers are chosen.
 
-import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -31,13 +30,6 @@ class Asked(NamedTuple):
     wrong: Mapping[str, tuple[Make, ...]]
 
 
-class Case(NamedTuple):
-    """Holds accuracies and a target, for `first_epoch`."""
-
-    accuracy: np.ndarray
-    target: float
-
-
 def optimizers(chosen: Any, *, seed: int = 0) -> None:
     """Checks a choice of four optimizers by stepping with each of them.
 
@@ -63,41 +55,11 @@ def optimizers(chosen: Any, *, seed: int = 0) -> None:
     print(f"✓ optimizers: {names}: each is right in {_STEPS} random steps")
 
 
-def first_epoch(f: Callable[..., Any], *, seed: int = 0) -> None:
-    """Checks a function that finds the first epoch which reaches a target.
-
-    Args:
-      f: `first_epoch(accuracy, target)`: takes the accuracy after each epoch and what
-        is to be reached; returns the number of the first epoch, counted from 1, whose
-        accuracy is at least the target, or None where there is none.
-      seed: of the random accuracies.
-
-    Raises:
-      CheckFailed: where it is not right yet, with a hint.
-    """
-    cases = [*CASES, *_drawn(seed)]
-    got = [_answer(f, case) for case in cases]
-    expected = [reference(*case) for case in cases]
-    for case, right, answer in zip(cases, expected, got, strict=True):
-        if answer != right:
-            lines = [
-                f"✗ first_epoch: for accuracies {_numbers(case.accuracy)} and the "
-                f"target {case.target:g}",
-                f"  it should return {right}, and returns {answer}.",
-                *_hints(_recognised(cases, got)),
-            ]
-            raise CheckFailed("\n".join(lines))
-    print(f"✓ first_epoch: right in {len(cases)} cases")
-
-
-# --- Optimizers -----------------------------------------------------------------------
-
-
 def _is_table(chosen: Any) -> None:
     if not isinstance(chosen, Mapping):
         raise CheckFailed(
             "✗ optimizers should be a dictionary from names to optimizers.\n"
-            f"  This is {_kind(chosen)}."
+            f"  This is {trials.kind(chosen)}."
         )
     if missing := [name for name in ASKED if name not in chosen]:
         there = ", ".join(map(repr, chosen)) or "nothing"
@@ -121,7 +83,7 @@ def _tried(name: str, optimizer: Any, gradients: list[Tree]) -> list[Tree]:
 
 
 def _no_transformation(name: str, it: Any) -> str:
-    said = f"✗ {name}: this is {_kind(it)}, and no optimizer.\n  Hint: "
+    said = f"✗ {name}: this is {trials.kind(it)}, and no optimizer.\n  Hint: "
     if isinstance(it, str):
         return said + "its name alone does not step; call the function of that name."
     if callable(it):
@@ -129,14 +91,6 @@ def _no_transformation(name: str, it: Any) -> str:
     if isinstance(it, int | float):
         return said + "a rate belongs into the brackets of a function."
     return said + "what is needed has `init` and `update`, as Optax's have."
-
-
-def _kind(it: Any) -> str:
-    if isinstance(it, str | int | float):
-        return f"the {type(it).__name__} {it!r}"
-    if callable(it):
-        return f"the function {getattr(it, '__name__', type(it).__name__)}"
-    return f"of the type {type(it).__name__}"
 
 
 def _told(
@@ -153,10 +107,10 @@ def _told(
     ]
     for mistake, makers in ASKED[name].wrong.items():
         if any(_alike(got, _updates(make(), gradients)) for make in makers):
-            return "\n".join([*lines, *_hints((mistake,))])
+            return "\n".join([*lines, *mistakes.told((mistake,))])
     for other, updates in expected.items():
         if other != name and _alike(got, updates):
-            return "\n".join([*lines, *_hints(("another",))])
+            return "\n".join([*lines, *mistakes.told(("another",))])
     return "\n".join([*lines, *_in_general(got, right)])
 
 
@@ -250,74 +204,3 @@ ASKED: dict[str, Asked] = {
         },
     ),
 }
-
-
-# --- The first epoch ------------------------------------------------------------------
-
-MISTAKES = ("from_zero", "never_is_first", "strictly", "last")
-CASES = (
-    Case(np.array([0.2, 0.5, 0.9, 0.8, 0.95]), 0.9),
-    Case(np.array([0.95, 0.96]), 0.9),
-    Case(np.array([0.3, 0.6, 0.7]), 0.5),
-    Case(np.array([0.1, 0.2, 0.3]), 0.9),
-)
-
-
-def reference(
-    accuracy: np.ndarray, target: float, wrong: tuple[str, ...] = ()
-) -> int | None:
-    """Returns the first epoch that reaches a target; with mistakes, another number."""
-    reached = accuracy > target if "strictly" in wrong else accuracy >= target
-    if not reached.any() and "never_is_first" not in wrong:
-        return None
-    epochs = np.flatnonzero(reached) if reached.any() else np.zeros(1, int)
-    return int(epochs[-1 if "last" in wrong else 0]) + ("from_zero" not in wrong)
-
-
-def _drawn(seed: int) -> list[Case]:
-    random = np.random.default_rng(seed)
-    rows = random.integers(0, 10, (_STEPS, 8)) / 10
-    return [Case(row, float(random.integers(5, 11)) / 10) for row in rows]
-
-
-def _answer(f: Callable[..., Any], case: Case) -> Any:
-    """Returns what a function says of a case, a whole number or None."""
-    try:
-        said = f(case.accuracy.copy(), case.target)
-    except Exception as error:
-        call = "first_epoch(accuracy, target) -> epoch or None"
-        raise CheckFailed(trials.told("first_epoch", call, error)) from error
-    if said is None:
-        return None
-    if not _is_whole(said):
-        raise CheckFailed(
-            "✗ first_epoch should return a whole number or None.\n"
-            f"  This is {_kind(said)}."
-        )
-    return int(said)
-
-
-def _is_whole(it: Any) -> bool:
-    number = np.asarray(it)
-    return not number.ndim and number.dtype.kind in "iuf" and float(it).is_integer()
-
-
-def _recognised(cases: list[Case], got: list[Any]) -> tuple[str, ...]:
-    single = [(name,) for name in MISTAKES]
-    for wrong in (*single, *itertools.combinations(MISTAKES, 2)):
-        if [reference(*case, wrong) for case in cases] == got:
-            return wrong
-    return ()
-
-
-def _hints(known: tuple[str, ...]) -> list[str]:
-    told = [mistakes.HINTS[name] for name in known]
-    return [
-        line
-        for seen, hint in told
-        for line in (f"  It looks like {seen}.", f"  Hint: {hint}")
-    ]
-
-
-def _numbers(x: np.ndarray) -> str:
-    return np.array2string(x, separator=", ")

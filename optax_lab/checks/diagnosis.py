@@ -1,6 +1,5 @@
 # Where a function first differs from the reference, and which mistake does the same.
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -68,24 +67,19 @@ def recognised(
     exercise: Exercise, tried: list[Trial], runs: list[list[Outputs]]
 ) -> tuple[str, ...]:
     """Returns the mistake, or the two, that come to these outputs in every trial."""
-    single = [(name,) for name in exercise.mistakes]
-    for wrong in (*single, *itertools.combinations(exercise.mistakes, 2)):
+    for wrong in mistakes.guesses(exercise.mistakes):
         rows = (trials.reference(exercise, trial, wrong) for trial in tried)
-        if all(
-            len(a) == len(b) and all(map(_alike, a, b))
-            for a, b in zip(rows, runs, strict=True)
-        ):
+        if all(all(map(_alike, a, b)) for a, b in zip(rows, runs, strict=True)):
             return wrong
     return ()
 
 
 def _alike(expected: Outputs, got: Outputs) -> bool:
-    return len(expected) == len(got) and all(
-        map(_near, expected, got)  # a NaN is like a NaN: some mistakes make them
-    )
+    return len(expected) == len(got) and all(map(_near, expected, got))
 
 
 def _near(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether numbers agree; a NaN is like a NaN, since some mistakes make them."""
     if a.shape != b.shape:
         return False
     finite = np.abs(a[np.isfinite(a)])
@@ -106,9 +100,7 @@ def _message(exercise: Exercise, found: Difference, known: tuple[str, ...]) -> s
             else f"expected {_numbers(a)}, got {_numbers(b)}"
         )
         lines.append(f"    {name:<{width}}  {numbers}")
-    for name in known:
-        seen, hint = mistakes.HINTS[name]
-        lines += [f"  It looks like {seen}.", f"  Hint: {hint}"]
+    lines += mistakes.told(known)
     if not known:
         lines.append("  " + _elsewhere(exercise, found))
     return "\n".join(lines)

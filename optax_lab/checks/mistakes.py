@@ -1,5 +1,8 @@
 # Mistakes that are often made: what they look like, and a hint that is not the answer.
 
+import itertools
+from collections.abc import Iterable, Sequence
+
 HINTS: dict[str, tuple[str, str]] = {
     "no_weight": (
         "a new value that is added whole: the weight 1 − ρ is missing",
@@ -226,3 +229,16 @@ HINTS: dict[str, tuple[str, str]] = {
         "if a is larger everywhere, which sign should the interval have?",
     ),
 }
+
+
+def guesses(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Returns what is tried to explain an answer: each mistake, then each two."""
+    return [(name,) for name in names] + list(itertools.combinations(names, 2))
+
+
+def told(names: Iterable[str]) -> list[str]:
+    """Returns the lines that say what mistakes look like, each with its hint."""
+    lines = []
+    for seen, hint in map(HINTS.__getitem__, names):
+        lines += [f"  It looks like {seen}.", f"  Hint: {hint}"]
+    return lines

@@ -61,6 +61,15 @@ def told(name: str, signature: str, error: Exception) -> str:
     return f"✗ {name} raised {kind}: {error}{line}\n  It is called as {signature}."
 
 
+def kind(it: Any) -> str:
+    """Says what a thing is that should be another."""
+    if isinstance(it, str | int | float):
+        return f"the {type(it).__name__} {it!r}"
+    if callable(it):
+        return f"the function {getattr(it, '__name__', type(it).__name__)}"
+    return f"of the type {type(it).__name__}"
+
+
 def _unchanged(exercise: Exercise, given: Any, before: Any) -> None:
     pairs = zip(jax.tree.leaves(given), jax.tree.leaves(before), strict=True)
     if all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):

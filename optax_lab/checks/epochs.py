@@ -1,0 +1,102 @@
+# A task of the third notebook: the first epoch that reaches a target.
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from optax_lab.checks import mistakes, trials
+from optax_lab.checks.failure import CheckFailed
+
+
+class Case(NamedTuple):
+    """Holds accuracies and a target, for `first_epoch`."""
+
+    accuracy: np.ndarray
+    target: float
+
+
+def first_epoch(f: Callable[..., Any], *, seed: int = 0) -> None:
+    """Checks a function that finds the first epoch which reaches a target.
+
+    Args:
+      f: `first_epoch(accuracy, target)`: takes the accuracy after each epoch and what
+        is to be reached; returns the number of the first epoch, counted from 1, whose
+        accuracy is at least the target, or None where there is none.
+      seed: of the random accuracies.
+
+    Raises:
+      CheckFailed: where it is not right yet, with a hint.
+    """
+    cases = [*CASES, *_drawn(seed)]
+    got = [_answer(f, case) for case in cases]
+    expected = [reference(*case) for case in cases]
+    for case, right, answer in zip(cases, expected, got, strict=True):
+        if answer != right:
+            lines = [
+                f"✗ first_epoch: for accuracies {_numbers(case.accuracy)} and the "
+                f"target {case.target:g}",
+                f"  it should return {right}, and returns {answer}.",
+                *mistakes.told(_recognised(cases, got)),
+            ]
+            raise CheckFailed("\n".join(lines))
+    print(f"✓ first_epoch: right in {len(cases)} cases")
+
+
+MISTAKES = ("from_zero", "never_is_first", "strictly", "last")
+CASES = (
+    Case(np.array([0.2, 0.5, 0.9, 0.8, 0.95]), 0.9),
+    Case(np.array([0.95, 0.96]), 0.9),
+    Case(np.array([0.3, 0.6, 0.7]), 0.5),
+    Case(np.array([0.1, 0.2, 0.3]), 0.9),
+)
+
+
+def reference(
+    accuracy: np.ndarray, target: float, wrong: tuple[str, ...] = ()
+) -> int | None:
+    """Returns the first epoch that reaches a target; with mistakes, another number."""
+    reached = accuracy > target if "strictly" in wrong else accuracy >= target
+    if not reached.any() and "never_is_first" not in wrong:
+        return None
+    epochs = np.flatnonzero(reached) if reached.any() else np.zeros(1, int)
+    return int(epochs[-1 if "last" in wrong else 0]) + ("from_zero" not in wrong)
+
+
+def _drawn(seed: int) -> list[Case]:
+    random = np.random.default_rng(seed)
+    rows = random.integers(0, 10, (10, 8)) / 10
+    return [Case(row, float(random.integers(5, 11)) / 10) for row in rows]
+
+
+def _answer(f: Callable[..., Any], case: Case) -> Any:
+    """Returns what a function says of a case, a whole number or None."""
+    try:
+        said = f(case.accuracy.copy(), case.target)
+    except Exception as error:
+        call = "first_epoch(accuracy, target) -> epoch or None"
+        raise CheckFailed(trials.told("first_epoch", call, error)) from error
+    if said is None:
+        return None
+    if not _is_whole(said):
+        raise CheckFailed(
+            "✗ first_epoch should return a whole number or None.\n"
+            f"  This is {trials.kind(said)}."
+        )
+    return int(said)
+
+
+def _is_whole(it: Any) -> bool:
+    number = np.asarray(it)
+    return not number.ndim and number.dtype.kind in "iuf" and float(it).is_integer()
+
+
+def _recognised(cases: list[Case], got: list[Any]) -> tuple[str, ...]:
+    for wrong in mistakes.guesses(MISTAKES):
+        if [reference(*case, wrong) for case in cases] == got:
+            return wrong
+    return ()
+
+
+def _numbers(x: np.ndarray) -> str:
+    return np.array2string(x, separator=", ")

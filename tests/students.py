@@ -1,0 +1,38 @@
+# Students who hand in the reference, or one of the mistakes that it can make.
+
+import functools
+
+import pytest
+
+from optax_lab import checks
+from optax_lab.checks import mistakes
+from optax_lab.checks.exercise import Exercise
+
+
+def mistaken(exercise: Exercise, *wrong: str):
+    """Returns the function of a task with mistakes in it."""
+    return functools.partial(exercise.reference, wrong=wrong)
+
+
+def told(name: str, f, **settings) -> str:
+    """Returns what a check says of a function that is not right."""
+    with pytest.raises(checks.CheckFailed) as caught:
+        getattr(checks, name)(f, **settings)
+    return str(caught.value)
+
+
+def passes(exercise: Exercise, seed: int, capsys) -> None:
+    """Asserts that the right function passes, and is told so."""
+    getattr(checks, exercise.name)(exercise.reference, seed=seed)
+    said = f"✓ {exercise.name}: right by hand, and in 10 random {exercise.unit}s\n"
+    assert capsys.readouterr().out == said
+
+
+def is_told_by_name(exercise: Exercise, name: str, seed: int) -> None:
+    """Asserts that a mistake, and no other, is called by its name, with its hint."""
+    said = told(exercise.name, mistaken(exercise, name), seed=seed)
+    seen, hint = mistakes.HINTS[name]
+    assert f"It looks like {seen}." in said
+    assert f"Hint: {hint}" in said
+    assert said.count("It looks like") == 1
+    assert all(len(line) < 100 for line in said.splitlines())
