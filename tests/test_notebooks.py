@@ -8,7 +8,16 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from optax_lab.checks import mistakes
+from optax_lab.checks import (
+    averages,
+    basics,
+    choices,
+    descents,
+    epochs,
+    judgement,
+    mistakes,
+)
+from optax_lab.checks.exercise import Exercise
 from tests import mistaken
 
 ROOT = Path(__file__).parents[1]
@@ -172,27 +181,58 @@ def test_it_runs_to_its_end_in_the_full_way(stem):
     build.execute(source_of(stem))
 
 
-@pytest.mark.parametrize("stem", dict.fromkeys(stem for stem, *_ in mistaken.EDITS))
-def test_a_notebook_filled_with_a_known_mistake_is_told_which(stem):
-    source = source_of(stem)
+def with_mistakes(source, edits):
+    """Returns a notebook that writes each task wrongly, and checks it, again and again.
+
+    Its cells of imports and data come first; then, for every mistake of every task, the
+    solution with that mistake in it and the task's check.
+    """
     by_name = {marks_of(c).get("grade_id"): c for c in source.cells}
     first = min(blanks_of(source))
     notebook = copy.deepcopy(source)
     notebook.cells = [c for c in source.cells[:first] if c.cell_type == "code"]
-    edits = [edit for edit in mistaken.EDITS if edit[0] == stem]
-    for number, (_, task, changes, _) in enumerate(edits):
-        written = may_fail(by_name[task], f"written-{number}")
-        for old, new in changes:
+    for task, mistake, changes in edits:
+        written = may_fail(by_name[task], f"{mistake}".replace(" ", "-"))
+        for old, new in changes.items():
             assert old in written.source, f"{task} has no {old!r}"
             written.source = written.source.replace(old, new)
         checked = may_fail(by_name[f"check-{task}"], "check")
-        checked.id += f"-{number}"
+        checked.id += f"-{len(notebook.cells)}"
         notebook.cells += [written, checked]
-    told = errors_of(build.execute(notebook, fast=True), "check")
-    for (*_, changes, mistake), error in zip(edits, told, strict=True):
-        assert error is not None, f"{changes} was not noticed"
-        assert error[0] == "CheckFailed"
-        assert mistakes.HINTS[mistake][0] in error[1], changes
+    return notebook
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_notebook_filled_with_a_known_mistake_is_told_which(stem):
+    edits = [
+        (task, mistake, changes)
+        for task, wrong in mistaken.EDITS[stem].items()
+        for mistake, changes in wrong.items()
+    ]
+    notebook = build.execute(with_mistakes(source_of(stem), edits), fast=True)
+    told = errors_of(notebook, "check")
+    for (task, mistake, _), error in zip(edits, told, strict=True):
+        assert error is not None, f"{task}: {mistake} was not noticed"
+        assert error[0] == "CheckFailed", (task, mistake, error)
+        name = mistake.split()[0]
+        words = mistaken.TOLD.get(name) or mistakes.HINTS[name][0]
+        assert words in error[1], (task, mistake, error[1])
+
+
+def test_every_mistake_that_a_check_knows_is_made_in_a_notebook():
+    made = {
+        task.replace("-", "_"): {name.split()[0] for name in wrong}
+        for tasks in mistaken.EDITS.values()
+        for task, wrong in tasks.items()
+    }
+    exercises = [*vars(averages).values(), *vars(basics).values()]
+    exercises += [*vars(descents).values(), *vars(judgement).values()]
+    known = {x.name: set(x.mistakes) for x in exercises if isinstance(x, Exercise)}
+    known["first_epoch"] = set(epochs.MISTAKES)
+    known["optimizers"] = {m for it in choices.ASKED.values() for m in it.wrong}
+    assert len(known) == 12
+    missing = {task: known[task] - made.get(task, set()) for task in known}
+    assert not any(missing.values()), missing
 
 
 @pytest.fixture(scope="module")
