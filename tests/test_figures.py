@@ -1,3 +1,5 @@
+import base64
+import io
 import itertools
 import types
 import xml.etree.ElementTree as ElementTree
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from matplotlib import figure as mpl_figure
 from matplotlib import text
 from PIL import Image
 
@@ -428,3 +431,26 @@ def test_twelve_optimizers_are_told_apart_in_learning_curves():
             (x.get_color(), x.get_marker(), x.get_markerfacecolor()) for x in lines
         }
         assert len(looks) == 12
+
+
+# --- In a notebook --------------------------------------------------------------------
+
+
+def test_a_notebook_is_given_a_small_picture_and_what_it_shows():
+    rise = np.geomspace(1, 9, 40)
+    figure = figures.descent_curves({"one": {"above_best": rise * np.ones((5, 1))}})
+    shown = figures.show(figure, "three steps of gradient descent")
+    data, metadata = shown._repr_mimebundle_()
+    assert data["text/plain"] == "three steps of gradient descent"
+    assert metadata == {"image/png": {"alt": "three steps of gradient descent"}}
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert picture.info["Description"] == "three steps of gradient descent"
+    assert picture.width == pytest.approx(100 * figure.get_figwidth(), abs=1)
+    whole = io.BytesIO()
+    figure.savefig(whole, dpi=100)
+    assert len(shown.png) < 0.7 * len(whole.getvalue())
+
+
+def test_a_figure_without_words_is_not_shown():
+    with pytest.raises(ValueError, match="alt must say what the figure shows"):
+        figures.show(mpl_figure.Figure())
