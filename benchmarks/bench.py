@@ -2,8 +2,8 @@
 
 A benchmark adds *rows*, what each contender took for each case, and *claims*, one
 number with its interval against a goal. `finish` prints both as Markdown and, with
-`--out`, writes NAME.json, NAME.md and NAME.png; `summary.py` makes the README's table
-of the claims.
+`--out`, writes NAME.json, NAME.md and NAME.png, or NAME-gpu of each; `summary.py` makes
+the README's table of the claims.
 
 Contenders take turns (`timing.interleave`), so that a machine that changes speed
 changes all of them. Rows are told as medians and quartiles of all turns; a claim is the
@@ -11,78 +11,17 @@ median over turns, with its 95 % interval by the bootstrap.
 """
 
 import argparse
-import json
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NoReturn
 
 import numpy as np
-import timing
+from bench_rows import Claim, Row, interval, short, spread
 
-SCHEMA = 1
-SEED = 0  # of the bootstrap
-
-
-class Row(NamedTuple):
-    """Holds what was measured of one contender at one case, turn by turn."""
-
-    case: str
-    contender: str
-    measure: str
-    unit: str
-    values: tuple[float, ...]
-
-    @property
-    def quartiles(self) -> tuple[float, float, float]:
-        """The lower quartile, the median and the upper quartile of all turns."""
-        low, middle, high = np.percentile(self.values, [25, 50, 75])
-        return float(low), float(middle), float(high)
-
-
-class Claim(NamedTuple):
-    """Holds a number that may be told, with its interval and its goal.
-
-    Attributes:
-      what: what was measured, as the README's table says it.
-      median: over turns.
-      low: the lower end of its 95 % interval.
-      high: the upper end.
-      unit: "×", "%", "s", …
-      at_least: the goal, or None.
-      at_most: the goal, or None.
-    """
-
-    what: str
-    median: float
-    low: float
-    high: float
-    unit: str = "×"
-    at_least: float | None = None
-    at_most: float | None = None
-
-    @property
-    def goal(self) -> str:
-        """The goal in words."""
-        if self.at_least is not None:
-            return f"≥ {self.at_least:g} {self.unit}"
-        return "–" if self.at_most is None else f"≤ {self.at_most:g} {self.unit}"
-
-    @property
-    def met(self) -> bool | None:
-        """Whether the median keeps the goal; None where there is none."""
-        if self.at_least is not None:
-            return self.median >= self.at_least
-        return None if self.at_most is None else self.median <= self.at_most
-
-    @property
-    def told(self) -> str:
-        """The number with its interval."""
-        if self.low == self.median == self.high:
-            return f"{short(self.median)} {self.unit}"
-        ends = f"{short(self.low)} to {short(self.high)}"
-        return f"{short(self.median)} {self.unit} ({ends})"
+__all__ = ["Claim", "Report", "Row", "interval", "short", "spread"]
 
 
 class Report:
@@ -109,10 +48,18 @@ class Report:
         print(f"{case}: {contender}: {measure} {spread(row)} {unit}", file=sys.stderr)
 
     def claim(
-        self, what: str, values: Sequence, unit: str = "×", **goal: float
+        self, what: str, values: Sequence, unit: str = "×", **goal: float | None
     ) -> None:
         """Adds one number per turn as a claim; its goal is `at_least=`, `at_most=`."""
-        self.claims.append(Claim(what, *interval(values), unit, **goal))
+        self.estimate(what, interval(values), unit, **goal)
+
+    def estimate(
+        self, what: str, found: Sequence[float], unit: str = "×", **goal: float | None
+    ) -> None:
+        """Adds a claim whose value and interval are known: (value, low, high)."""
+        self.claims.append(Claim(what, *found, unit, **goal))
+        told, of = self.claims[-1].told, self.claims[-1].goal
+        print(f"{what}: {told}, goal {of}", file=sys.stderr)
 
     def values(self, case: str, contender: str, measure: str) -> np.ndarray:
         """Returns what was added, as an array."""
@@ -165,10 +112,11 @@ def start(options: argparse.Namespace, *, cores: int = 1) -> str:
     else:
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_num_cpu_devices", cores)
+    platform = "cuda" if options.device == "gpu" else "cpu"
     try:
-        return jax.devices("cuda" if options.device == "gpu" else "cpu")[0].device_kind
+        return jax.devices(platform)[0].device_kind
     except RuntimeError as error:
-        raise SystemExit(f"--device gpu: JAX finds none here ({error})") from error
+        refuse(f"--device {options.device}: JAX finds none here ({error})")
 
 
 def available_cores() -> int:
@@ -176,32 +124,20 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-# --- Numbers --------------------------------------------------------------------------
+def peer(name: str) -> Any:
+    """Imports what is compared with; ends with status 2 where it is missing."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0]:
+            raise
+        refuse(f"{name} is not installed; pip install '.[peers]' brings it")
 
 
-def interval(values: Sequence) -> tuple[float, float, float]:
-    """Returns the median and the ends of its 95 % interval, by the bootstrap."""
-    values = np.asarray(values, float)
-    drawn = np.random.default_rng(SEED).choice(values, (2000, len(values)))
-    low, high = np.percentile(np.median(drawn, axis=1), [2.5, 97.5])
-    return float(np.median(values)), float(low), float(high)
-
-
-def short(x: float) -> str:
-    """Says a number with three digits that count."""
-    if x == 0 or not np.isfinite(x):
-        return f"{x:g}"
-    if abs(x) >= 1000:
-        return f"{x:,.0f}" if abs(x) < 1e6 else f"{x:.2e}"
-    return f"{x:.2e}" if abs(x) < 1e-3 else f"{x:#.3g}".rstrip(".")
-
-
-def spread(row: Row) -> str:
-    """Says a row's median and quartiles."""
-    low, middle, high = row.quartiles
-    if len(set(row.values)) == 1:
-        return short(middle)
-    return f"{short(middle)} ({short(low)} to {short(high)})"
+def refuse(why: str) -> NoReturn:
+    """Says why there is nothing to measure, and ends with status 2."""
+    print(f"{Path(sys.argv[0]).name}: {why}", file=sys.stderr)
+    raise SystemExit(2)
 
 
 # --- What is written ------------------------------------------------------------------
@@ -221,8 +157,10 @@ def finish(
       packages: whose versions are told, besides JAX's.
       draw: a function from the report to a figure; `bench_figure.draw` unless given.
     """
-    whole = as_json(report, options, packages)
-    text = as_markdown(report, whole)
+    import bench_page
+
+    whole = bench_page.as_json(report, options, packages)
+    text = bench_page.as_markdown(report, whole)
     print(text)
     if options.out is None:
         return
@@ -234,69 +172,5 @@ def finish(
     figure.savefig(options.out / f"{name}.png", dpi=100)
     (options.out / f"{name}.md").write_text(text + f"\n![{report.title}]({name}.png)\n")
     # Last, so that a report that is there is whole.
-    (options.out / f"{name}.json").write_text(json.dumps(whole, indent=1) + "\n")
+    (options.out / f"{name}.json").write_text(bench_page.dumps(whole))
     print(f"wrote {options.out / name}.json, .md and .png", file=sys.stderr)
-
-
-def as_json(
-    report: Report, options: argparse.Namespace, packages: Sequence[str]
-) -> dict[str, Any]:
-    """Returns a report as what JSON can hold; rows have one value per turn."""
-    import jax
-
-    return {
-        "schema": SCHEMA,
-        "benchmark": report.name,
-        "title": report.title,
-        "quick": options.quick,
-        "device": jax.devices()[0].device_kind if options.device == "gpu" else "cpu",
-        "machine": timing.machine("jax", "jaxlib", *packages),
-        "load_average": [round(x, 2) for x in os.getloadavg()],
-        "facts": report.facts,
-        "rows": [row._asdict() for row in report.rows],
-        "claims": [claim._asdict() | {"met": claim.met} for claim in report.claims],
-        "notes": report.notes,
-    }
-
-
-def as_markdown(report: Report, whole: dict[str, Any]) -> str:
-    """Returns a report as a page: what is claimed, what was measured, on what."""
-    lines = [f"# {report.name}", "", report.title, ""]
-    if whole["quick"]:
-        lines += ["*A quick try: these numbers mean little.*", ""]
-    if report.claims:
-        rows = [
-            (c.what, c.goal, c.told, {None: "", True: "yes", False: "no"}[c.met])
-            for c in report.claims
-        ]
-        lines += [
-            *table(("claimed", "goal", "median (95 % interval)", "met"), rows),
-            "",
-        ]
-    for measure in dict.fromkeys(row.measure for row in report.rows):
-        lines += [*_measured(report, measure), ""]
-    lines += [f"* {note}" for note in report.notes] + [""] * bool(report.notes)
-    packages = ", ".join(f"{k} {v}" for k, v in whole["machine"]["packages"].items())
-    facts = "; ".join(f"{k}: {v}" for k, v in report.facts.items())
-    cores, load = whole["machine"]["cores"], whole["load_average"][0]
-    lines += [f"Device: {whole['device']}, {cores} cores, load {load}."]
-    lines += [f"Python {whole['machine']['python']}, {packages}."]
-    lines += [f"{facts}."] if facts else []
-    return "\n".join(lines) + "\n"
-
-
-def _measured(report: Report, measure: str) -> list[str]:
-    """Returns the table of one measure: a line for each case, a column a contender."""
-    rows = [row for row in report.rows if row.measure == measure]
-    contenders = list(dict.fromkeys(row.contender for row in rows))
-    cells = {(row.case, row.contender): spread(row) for row in rows}
-    cases = dict.fromkeys(row.case for row in rows)
-    head = (f"{measure}, {rows[0].unit}", *contenders)
-    body = [(case, *(cells.get((case, c), "–") for c in contenders)) for case in cases]
-    return table(head, body)
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Returns the lines of a table in Markdown."""
-    every = [head, ["---"] * len(head), *rows]
-    return [f"| {' | '.join(row)} |" for row in every]

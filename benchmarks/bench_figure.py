@@ -1,5 +1,7 @@
 """Draws what a benchmark measured: a panel per measure, a mark per contender."""
 
+from collections.abc import Sequence
+
 from bench import Report, Row
 from matplotlib import figure as mpl_figure
 from matplotlib import ticker
@@ -7,12 +9,18 @@ from matplotlib import ticker
 from optax_lab.views import style
 
 
-def draw(report: Report) -> mpl_figure.Figure:
-    """Returns a figure of all rows: medians as marks, quartiles as bars."""
-    measures = list(dict.fromkeys(row.measure for row in report.rows))
+def draw(report: Report, measures: Sequence[str] = ()) -> mpl_figure.Figure:
+    """Returns a figure of rows: medians as marks, quartiles as bars.
+
+    Args:
+      report: what was found.
+      measures: those that are drawn, a panel each; all unless given.
+    """
+    measures = measures or list(dict.fromkeys(row.measure for row in report.rows))
     of = {m: [row for row in report.rows if row.measure == m] for m in measures}
     lines = [len({row.case for row in rows}) for rows in of.values()]
-    contenders = list(dict.fromkeys(row.contender for row in report.rows))
+    drawn = [row for rows in of.values() for row in rows]
+    contenders = list(dict.fromkeys(row.contender for row in drawn))
     height = 0.42 * sum(lines) + 1.0 * len(measures) + 0.3 * len(contenders) + 0.6
     with style.new_figure(9, height) as figure:
         panels = figure.subplots(len(measures), 1, squeeze=False, height_ratios=lines)

@@ -34,11 +34,10 @@ def contenders(xs: np.ndarray) -> dict:
     """Returns what smooths a series, by name, and checks that all agree."""
     import jax
     import jax.numpy as jnp
-    import pandas as pd
-    import polars as pl
 
     from optax_lab import ewma
 
+    pd, pl = bench.peer("pandas"), bench.peer("polars")
     on_device, in_pandas, in_polars = jnp.asarray(xs), pd.Series(xs), pl.Series(xs)
     smooth, alpha = jax.jit(ewma.smooth), 1 - DECAY
     functions = {

@@ -34,11 +34,19 @@ def ratio(ours: list[float], theirs: list[float]) -> dict[str, float]:
 def machine(*packages: str) -> dict:
     """Describes what was measured on: processor, cores, Python and packages."""
     return {
-        "cores": os.cpu_count(),
-        "processor": platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "processor": _processor(),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in packages},
     }
+
+
+def _processor() -> str:
+    """Returns the processor's name, where the system tells it."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    names = [line.partition(":")[2] for line in lines if line.startswith("model name")]
+    return names[0].strip() if names else platform.processor() or platform.machine()
 
 
 def write(path: Path | None, results: dict) -> None:
