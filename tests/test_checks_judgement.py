@@ -9,11 +9,11 @@ import pytest
 from scipy import stats
 
 from optax_lab import checks
-from optax_lab.checks import judgement, mistakes
+from optax_lab.checks import intervals, mistakes, stopping, turns
 from optax_lab.problems import surfaces
 from tests import students
 
-EXERCISES = (judgement.ROTATED, judgement.HAS_CONVERGED, judgement.PAIRED_INTERVAL)
+EXERCISES = (turns.ROTATED, stopping.HAS_CONVERGED, intervals.PAIRED_INTERVAL)
 every = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
 MISTAKES = [(e, name) for e in EXERCISES for name in e.mistakes]
 
@@ -38,7 +38,7 @@ def test_a_known_mistake_is_told_by_its_name_with_its_hint(exercise, name, seed)
 @pytest.mark.parametrize("degrees", [-30.0, 0.0, 45.0, 90.0, 200.0])
 def test_the_reference_turns_as_the_library_does(degrees):
     bowl = surfaces.quadratic()  # the middle of its window is the origin
-    ours = judgement.ROTATED.reference(bowl.value, degrees)
+    ours = turns.ROTATED.reference(bowl.value, degrees)
     theirs = surfaces.rotate(bowl, degrees)
     points = jax.random.normal(jax.random.key(0), (20, 2))
     np.testing.assert_allclose(
@@ -149,7 +149,7 @@ def test_the_reference_is_scipys_interval(n):
     random = np.random.default_rng(n)
     a, b = random.normal(size=(2, n))
     expected = stats.ttest_rel(a, b).confidence_interval(0.95)
-    ours = judgement.PAIRED_INTERVAL.reference(a, b)
+    ours = intervals.PAIRED_INTERVAL.reference(a, b)
     np.testing.assert_allclose(ours, expected, rtol=1e-10)
 
 
@@ -181,7 +181,7 @@ def test_what_is_no_interval_is_told_in_a_sentence(f, said):
 
 def test_the_ends_in_the_other_order_are_not_taken_for_another_mistake():
     def backwards(a, b):
-        return judgement.PAIRED_INTERVAL.reference(a, b)[::-1]
+        return intervals.PAIRED_INTERVAL.reference(a, b)[::-1]
 
     said = students.told("paired_interval", backwards)
     assert "expected -0.48414, got 4.48414" in said

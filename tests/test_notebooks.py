@@ -14,8 +14,10 @@ from optax_lab.checks import (
     choices,
     descents,
     epochs,
-    judgement,
+    intervals,
     mistakes,
+    stopping,
+    turns,
 )
 from optax_lab.checks.exercise import Exercise
 from tests import mistaken
@@ -225,8 +227,8 @@ def test_every_mistake_that_a_check_knows_is_made_in_a_notebook():
         for tasks in mistaken.EDITS.values()
         for task, wrong in tasks.items()
     }
-    exercises = [*vars(averages).values(), *vars(basics).values()]
-    exercises += [*vars(descents).values(), *vars(judgement).values()]
+    rooms = (averages, basics, descents, intervals, stopping, turns)
+    exercises = [it for room in rooms for it in vars(room).values()]
     known = {x.name: set(x.mistakes) for x in exercises if isinstance(x, Exercise)}
     known["first_epoch"] = set(epochs.MISTAKES)
     known["optimizers"] = {m for it in choices.ASKED.values() for m in it.wrong}

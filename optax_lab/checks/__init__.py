@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from optax_lab.checks.descents import adam, momentum, rmsprop
     from optax_lab.checks.epochs import first_epoch
     from optax_lab.checks.failure import CheckFailed
-    from optax_lab.checks.judgement import has_converged, paired_interval, rotated
+    from optax_lab.checks.intervals import paired_interval
+    from optax_lab.checks.stopping import has_converged
+    from optax_lab.checks.turns import rotated
 
 _MODULES = {
     "CheckFailed": "failure",
@@ -25,13 +27,13 @@ _MODULES = {
     "batched": "basics",
     "descend": "basics",
     "first_epoch": "epochs",
-    "has_converged": "judgement",
+    "has_converged": "stopping",
     "momentum": "descents",
     "moving_average": "averages",
     "optimizers": "choices",
-    "paired_interval": "judgement",
+    "paired_interval": "intervals",
     "rmsprop": "descents",
-    "rotated": "judgement",
+    "rotated": "turns",
     "slope": "basics",
 }
 
