@@ -45,7 +45,7 @@ def _panel(ax, rows: list[Row], contenders: list[str]) -> None:
         ax.plot(
             *(middle, y), mark.marker, color=mark.color, ls="none", label=row.contender
         )
-    ax.set_yticks(range(len(cases)), cases)
+    ax.set_yticks(range(len(cases)), [case.replace("`", "") for case in cases])
     ax.set_ylim(len(cases) - 0.5, -0.5)
     if all(low > 0 for row in rows for low in row.quartiles):
         ax.set_xscale("log")

@@ -83,9 +83,11 @@ def interval(values: Sequence) -> tuple[float, float, float]:
 
 
 def short(x: float) -> str:
-    """Says a number with three digits that count."""
-    if x == 0 or not np.isfinite(x):
+    """Says a number with three digits that count; counts are said in whole."""
+    if not np.isfinite(x):
         return f"{x:g}"
+    if x == round(x) and abs(x) < 1e6:
+        return f"{x:,.0f}"
     if abs(x) >= 1000:
         return f"{x:,.0f}" if abs(x) < 1e6 else f"{x:.2e}"
     return f"{x:.2e}" if abs(x) < 1e-3 else f"{x:#.3g}".rstrip(".")

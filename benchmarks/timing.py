@@ -11,13 +11,22 @@ from pathlib import Path
 import numpy as np
 
 
-def interleave(functions: dict[str, Callable], repeats: int) -> dict[str, list[float]]:
-    """Returns the seconds of every call, after one call of each that is not counted."""
+def interleave(
+    functions: dict[str, Callable], repeats: int, pause: float = 0.0
+) -> dict[str, list[float]]:
+    """Returns the seconds of every call, after one call of each that is not counted.
+
+    Args:
+      functions: what is called, by name.
+      repeats: how many turns are counted.
+      pause: seconds of rest before each call, for what the call before left running.
+    """
     seconds = {name: [] for name in functions}
     for function in functions.values():
         function()
     for _ in range(repeats):
         for name, function in functions.items():
+            time.sleep(pause)
             start = time.perf_counter()
             function()
             seconds[name].append(time.perf_counter() - start)
