@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from optax_lab import checks
-from optax_lab.checks import basics, mistakes
+from optax_lab.checks import basics, diagnosis, mistakes
 from tests import students
 
 EXERCISES = (basics.SLOPE, basics.BATCHED, basics.DESCEND)
@@ -75,7 +75,7 @@ def blank(*_):
         ("slope", lambda x: "steep", "slope should be numbers of shape ()"),
         ("slope", lambda: 1.0, "raised TypeError"),
         ("slope", lambda x: 0 * x, "Hint: do this one case with pencil and paper"),
-        ("slope", lambda x: 0.8 * (x - 3), "Does the function use all that it is"),
+        ("slope", lambda x: 0.8 * (x - 3), "What is different in this one?"),
         (
             "batched",
             lambda xs: loss(xs).sum(),
@@ -89,6 +89,25 @@ def blank(*_):
 )
 def test_what_is_no_answer_is_told_in_a_sentence(name, f, said):
     assert said in students.told(name, f)
+
+
+@pytest.mark.parametrize(
+    ("name", "f", "shown"),
+    [
+        ("slope", lambda x: 0.8 * (x - 3), ["    x      "]),
+        ("batched", lambda xs: 0.8 * (xs - 3), ["    xs      ["]),
+        ("descend", lambda x, lr, steps: x - 0.3, ["    x      ", "    lr     "]),
+    ],
+)
+def test_the_case_that_differs_is_shown(name, f, shown):
+    said = students.told(name, f)
+    assert "case 1 of ten random ones differs" in said
+    assert all(line in said for line in shown)
+
+
+def test_two_numbers_that_differ_in_the_sixth_digit_are_shown_apart():
+    expected, got = diagnosis._both(np.array(0.1234567), np.array(0.1234512)).split(",")
+    assert expected.split()[1] != got.split()[1]
 
 
 def test_a_descent_that_is_right_near_the_minimum_only_is_told():

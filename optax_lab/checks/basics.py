@@ -88,7 +88,8 @@ SLOPE = Exercise(
     kept=0,
     reference=_slope,
     mistakes=("value", "negative"),
-    by_hand=Trial("the example by hand, x = 3.75", (), [np.array(3.75)], {}),
+    given=("x",),
+    by_hand=Trial("the example by hand", (), [np.array(3.75)], {}),
     draw=_draw_points(),
     properties=(
         Property(
@@ -107,9 +108,8 @@ BATCHED = Exercise(
     kept=0,
     reference=_batched,
     mistakes=("value", "negative", "of_the_mean"),
-    by_hand=Trial(
-        "the example by hand, xs = (3.75, 2.25)", (), [np.array([3.75, 2.25])], {}
-    ),
+    given=("xs",),
+    by_hand=Trial("the example by hand", (), [np.array([3.75, 2.25])], {}),
     draw=_draw_points(5),
     properties=(
         Property(
@@ -128,9 +128,8 @@ DESCEND = Exercise(
     kept=0,
     reference=_descend,
     mistakes=("plus", "start", "too_few", "too_many"),
-    by_hand=Trial(
-        "the example by hand, one step of 0.5 from 3.75", (), [(3.75, 0.5, 1)], {}
-    ),
+    given=("x", "lr", "steps"),
+    by_hand=Trial("the example by hand", (), [(3.75, 0.5, 1)], {}),
     draw=_draw_descents,
     properties=(
         Property(

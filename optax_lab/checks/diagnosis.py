@@ -1,7 +1,8 @@
 # Where a function first differs from the reference, and which mistake does the same.
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from optax_lab.checks import mistakes, trials
@@ -58,7 +59,7 @@ def first_difference(
     """Returns the first step at which the outputs are not the reference's."""
     expected = trials.reference(exercise, trial)
     for step, (a, b) in enumerate(zip(expected, rows, strict=True), 1):
-        if not _alike(a, b):
+        if not _alike(a, b, trial.observations[step - 1]):
             return Difference(trial, step, a, b)
     return None
 
@@ -69,22 +70,32 @@ def recognised(
     """Returns the mistake, or the two, that come to these outputs in every trial."""
     for wrong in mistakes.guesses(exercise.mistakes):
         rows = (trials.reference(exercise, trial, wrong) for trial in tried)
-        if all(all(map(_alike, a, b)) for a, b in zip(rows, runs, strict=True)):
+        same = (
+            all(map(_alike, a, b, trial.observations))
+            for trial, a, b in zip(tried, rows, runs, strict=True)
+        )
+        if all(same):
             return wrong
     return ()
 
 
-def _alike(expected: Outputs, got: Outputs) -> bool:
-    return len(expected) == len(got) and all(map(_near, expected, got))
+def _alike(expected: Outputs, got: Outputs, observation: Any) -> bool:
+    scale = _scale(expected, observation)
+    near = (_near(a, b, scale) for a, b in zip(expected, got, strict=True))
+    return all(near)
 
 
-def _near(a: np.ndarray, b: np.ndarray) -> bool:
+def _near(a: np.ndarray, b: np.ndarray, scale: float) -> bool:
     """Whether numbers agree; a NaN is like a NaN, since some mistakes make them."""
-    if a.shape != b.shape:
-        return False
-    finite = np.abs(a[np.isfinite(a)])
-    scale = float(np.max(finite, initial=0.0))
     return np.allclose(b, a, rtol=NEAR, atol=NEAR * 1e-2 * scale, equal_nan=True)
+
+
+def _scale(*numbers: Any) -> float:
+    """Returns the largest of the numbers: all that is computed with is rounded."""
+    arrays = [np.asarray(x, float) for x in jax.tree.leaves(numbers)]
+    return max(
+        float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x))) for x in arrays
+    )
 
 
 def _message(exercise: Exercise, found: Difference, known: tuple[str, ...]) -> str:
@@ -92,18 +103,37 @@ def _message(exercise: Exercise, found: Difference, known: tuple[str, ...]) -> s
     if len(found.trial.observations) == 1 and not exercise.kept:
         place = found.trial.name
     lines = [f"✗ {exercise.name}: {place} differs"]
-    width = max(map(len, exercise.outputs))
-    for name, a, b in zip(exercise.outputs, found.expected, found.got, strict=True):
-        numbers = (
-            "as expected"
-            if _near(a, b)
-            else f"expected {_numbers(a)}, got {_numbers(b)}"
-        )
-        lines.append(f"    {name:<{width}}  {numbers}")
+    said = [*_shown(exercise, found), *_compared(exercise, found)]
+    width = max(len(name) for name, _ in said)
+    lines += [f"    {name:<{width}}  {numbers}" for name, numbers in said]
     lines += mistakes.told(known)
     if not known:
         lines.append("  " + _elsewhere(exercise, found))
     return "\n".join(lines)
+
+
+def _shown(exercise: Exercise, found: Difference) -> list[tuple[str, str]]:
+    """Returns the names of what a case holds, and the numbers."""
+    case = found.trial.observations[found.step - 1]
+    held = case if isinstance(case, tuple) else (case,)
+    return [
+        (name, _numbers(np.asarray(x)))
+        for name, x in zip(exercise.given, held, strict=bool(exercise.given))
+    ]
+
+
+def _compared(exercise: Exercise, found: Difference) -> list[tuple[str, str]]:
+    """Returns the names of what was returned, and what was expected and got."""
+    scale = _scale(found.expected, found.trial.observations[found.step - 1])
+    return [
+        (name, "as expected" if _near(a, b, scale) else _both(a, b))
+        for name, a, b in zip(exercise.outputs, found.expected, found.got, strict=True)
+    ]
+
+
+def _both(a: np.ndarray, b: np.ndarray) -> str:
+    digits = next((n for n in (5, 8) if _numbers(a, n) != _numbers(b, n)), 17)
+    return f"expected {_numbers(a, digits)}, got {_numbers(b, digits)}"
 
 
 def _elsewhere(exercise: Exercise, found: Difference) -> str:
@@ -114,13 +144,22 @@ def _elsewhere(exercise: Exercise, found: Difference) -> str:
         )
     if found.trial is exercise.by_hand:
         return f"Hint: do this one {exercise.unit} with pencil and paper, term by term."
+    if not found.trial.hypers and len(exercise.given) == 1:
+        return "Hint: the example by hand is right. What is different in this one?"
     return (
         "Hint: the example by hand is right. Does the function use all that it is\n"
         "  given, or a number of its own?"
     )
 
 
-def _numbers(x: np.ndarray) -> str:
-    if x.dtype == bool:
+def _numbers(x: np.ndarray, digits: int = 5) -> str:
+    if x.dtype.kind in "biu":
         return str(x)
-    return np.array2string(np.asarray(x, float), precision=5, separator=", ")
+    return np.array2string(
+        np.asarray(x, float),
+        precision=digits,
+        separator=", ",
+        threshold=12,
+        max_line_width=76,
+        prefix=" " * 16,
+    )

@@ -54,8 +54,10 @@ class Exercise(NamedTuple):
       mistakes: the mistakes it knows, names in `mistakes.HINTS`; of two that come to
         the same numbers the first is told.
       by_hand: one step that can be done with pencil and paper.
-      draw: makes ten random steps.
+      draw: makes the random steps.
       properties: what must be true besides.
+      given: the names of what a case holds, for the message that shows it; () where
+        there is too much to show.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Exercise(NamedTuple):
     by_hand: Trial
     draw: Callable[[np.random.Generator], Trial]
     properties: tuple[Property, ...] = ()
+    given: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:

@@ -97,6 +97,22 @@ HINTS: dict[str, tuple[str, str]] = {
         "one small coordinate that is enough",
         "at a turn along one axis the other may still be steep.",
     ),
+    "mean_square": (
+        "a mean of squares, where a length is asked for",
+        "a vector of a hundred ones is ten long. What does the mean say of it?",
+    ),
+    "mean_size": (
+        "the mean of the coordinates' sizes",
+        "a gradient of many coordinates may be long and have a small mean.",
+    ),
+    "size_sum": (
+        "a sum of the coordinates' sizes",
+        "(3, 4) is 5 long, not 7.",
+    ),
+    "first_two": (
+        "a length of the first two coordinates alone",
+        "a gradient may have any number of coordinates.",
+    ),
     "negated": (
         "an answer the wrong way round",
         "converged is where the gradient is *short*.",

@@ -31,13 +31,23 @@ def _has_converged(gradient, tolerance, wrong=()):
         small = np.all(np.abs(g) <= tolerance)
     elif "any_small" in wrong:
         small = np.any(np.abs(g) <= tolerance)
-    elif "squared" in wrong:
-        small = np.sum(g**2) <= tolerance
     else:
-        small = np.linalg.norm(g) <= tolerance
+        small = _length(g, wrong) <= tolerance
     if "nan_converged" in wrong:
         small = small or np.isnan(np.sum(g))
     return not small if "negated" in wrong else bool(small)
+
+
+def _length(g, wrong):
+    if "squared" in wrong:
+        return np.sum(g**2)
+    if "mean_square" in wrong:
+        return np.sqrt(np.mean(g**2))
+    if "mean_size" in wrong:
+        return np.mean(np.abs(g))
+    if "size_sum" in wrong:
+        return np.sum(np.abs(g))
+    return np.linalg.norm(g[:2] if "first_two" in wrong else g)
 
 
 # Gradients in units of the tolerance. The mistakes differ from the rule, and from each
@@ -53,17 +63,27 @@ _GRADIENTS = (
     (0.5, 0.5, 0.5),  # short, with a sum above the tolerance
     (math.nan, 0.1, -0.2),
     (math.inf, 0.1, 0.2),
+    (1.5, 0.1, 0.1, -0.1),  # long, and short on the average
+    (4.0, *[0.1] * 8),  # the same, but for a mean of squares
+    (0.4,) * 50,  # long, though no coordinate is, nor their mean
+)
+# The same, but taken as they stand: long at one end alone, or just on either side.
+_FIXED = (
+    (0.1, -0.2, 3.0),
+    (0.2, 0.1, -0.1, 0.3, -4.0),
+    (-4.0, 0.3, 0.1),
+    (0.594, 0.0, -0.792),  # 0.99 long
+    (0.606, 0.0, -0.808),  # 1.01 long
 )
 
 
 def _draw_gradients(random: np.random.Generator) -> Trial:
-    tolerances = 10.0 ** random.choice([-3, -2, -1.5, 0.5, 1, 2], size=10)
+    drawn = [random.uniform(0.9, 1.1) * random.permutation(g) for g in _GRADIENTS]
+    gradients = [*drawn, *map(np.array, _FIXED)]
+    tolerances = 10.0 ** random.choice([-3, -2, -1.5, 0.5, 1, 2], len(gradients))
     tolerances[:2] = 1e-3, 10.0  # so that squares are told from lengths in both ways
-    cases = [
-        (t * random.uniform(0.9, 1.1) * random.permutation(np.array(g)), float(t))
-        for g, t in zip(_GRADIENTS, tolerances, strict=True)
-    ]
-    return Trial("ten random ones", (), cases, {})
+    cases = [(t * g, float(t)) for g, t in zip(gradients, tolerances, strict=True)]
+    return Trial(f"{len(cases)} random ones", (), cases, {})
 
 
 HAS_CONVERGED = Exercise(
@@ -80,10 +100,15 @@ HAS_CONVERGED = Exercise(
         "each_alone",
         "any_small",
         "squared",
+        "mean_square",
+        "mean_size",
+        "size_sum",
+        "first_two",
         "negated",
     ),
+    given=("gradient", "tolerance"),
     by_hand=Trial(
-        "the example by hand, (-3, -4) against 1,",
+        "the example by hand",
         (),
         [(np.array([-3.0, -4.0]), 1.0)],
         {},

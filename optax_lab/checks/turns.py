@@ -70,7 +70,7 @@ def _draw_turns(random: np.random.Generator) -> Trial:
     points = random.uniform(-2, 2, size=(10, 2))
     angles = random.uniform(15, 75, size=10) + random.choice([0, 90, 180], size=10)
     turns = [(p, float(a)) for p, a in zip(points, angles, strict=True)]
-    return Trial("ten random ones", (), turns, {})
+    return Trial("ten random turns of (x + 4)² + 10y²", (), turns, {})
 
 
 def _as_before(rows) -> bool:
@@ -85,8 +85,9 @@ ROTATED = Exercise(
     kept=0,
     reference=_rotated,
     mistakes=("turned_back", "radians", "only_x", "only_y", "overwritten", "no_minus"),
+    given=("point", "degrees"),
     by_hand=Trial(
-        "the example by hand, (x + 4)² + 10y² turned by 90° at (1, 2),",
+        "the example by hand, a turn of (x + 4)² + 10y²,",
         (),
         [(np.array([1.0, 2.0]), 90.0)],
         {},
