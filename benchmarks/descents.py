@@ -12,23 +12,18 @@ NumPy and PyTorch take fewer steps, because a step costs them the same however m
 there are; the `while_loop` takes as many as ours, because `vmap` makes every step
 select over the whole record.
 
-    python benchmarks/descents.py [--json benchmarks/results/descents.json] [--quick]
+On a GPU all but NumPy's run there, and there are no goals, which are for two cores.
+
+    python benchmarks/descents.py [--out benchmarks/results] [--quick] [--device gpu]
 """
 
 import argparse
-import os
+import sys
 from collections.abc import Callable
-from pathlib import Path
 
-import jax
-import jax.numpy as jnp
+import bench
 import numpy as np
-import optax
 import timing
-
-import optax_lab
-from optax_lab.problems import surfaces
-from optax_lab.studies import grids
 
 LANES = 1000
 GOALS = {  # million lanes × steps a second, recording every 100th step and all
@@ -37,13 +32,20 @@ GOALS = {  # million lanes × steps a second, recording every 100th step and all
 }
 STEPS = {100: 20_000, 1: 2000}  # ours
 PEER_STEPS = {"NumPy": 1000, "PyTorch": 500}  # the others take as many as ours
+SPEED = "million lanes × steps a second"
 RATES = np.geomspace(1e-3, 3, LANES).astype(np.float32)
 START = np.array([-2, -2], np.float32)
 CURVATURE = np.array([0.02, 0.2], np.float32)
 B1, B2, EPS = 0.9, 0.999, 1e-8
 
 
-def ours(name: str, every: int, steps: int) -> Callable:
+def ours(name: str, every: int, steps: int, device: str) -> Callable:
+    import jax.numpy as jnp
+
+    import optax_lab
+    from optax_lab.problems import surfaces
+    from optax_lab.studies import grids
+
     surface, make = surfaces.quadratic(), getattr(optax_lab, name)
     start, hypers = jnp.asarray(START)[None], {"learning_rate": RATES}
 
@@ -54,8 +56,14 @@ def ours(name: str, every: int, steps: int) -> Callable:
     return run
 
 
-def while_loop(name: str, every: int, steps: int) -> Callable:
+def while_loop(name: str, every: int, steps: int, device: str) -> Callable:
     """A loop that writes its points into an array that it carries."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    from optax_lab.problems import surfaces
+
     make, value = getattr(optax, name), surfaces.quadratic().value
     rows = steps // every + 1
 
@@ -85,7 +93,7 @@ def while_loop(name: str, every: int, steps: int) -> Callable:
     return lambda: np.asarray(lanes(RATES))
 
 
-def numpy_loop(name: str, every: int, steps: int) -> Callable:
+def numpy_loop(name: str, every: int, steps: int, device: str) -> Callable:
     def run():
         point, record = np.tile(START, (LANES, 1)), []
         mu, nu, rate = np.zeros_like(point), np.zeros_like(point), RATES[:, None]
@@ -105,15 +113,17 @@ def numpy_loop(name: str, every: int, steps: int) -> Callable:
     return run
 
 
-def torch_loop(name: str, every: int, steps: int) -> Callable:
-    import torch
-
-    torch.set_num_threads(os.cpu_count() or 1)
-    curvature, rate = torch.tensor(CURVATURE), torch.tensor(RATES)[:, None]
+def torch_loop(name: str, every: int, steps: int, device: str) -> Callable:
+    torch = bench.peer("torch")
+    torch.set_num_threads(bench.available_cores())
+    place = {"device": "cuda" if device == "gpu" else "cpu"}
+    curvature, rate = (torch.tensor(x, **place) for x in (CURVATURE, RATES[:, None]))
 
     def run():
-        point = torch.tensor(np.tile(START, (LANES, 1)), requires_grad=True)
-        mu, nu, record = torch.zeros(LANES, 2), torch.zeros(LANES, 2), []
+        start = np.tile(START, (LANES, 1))
+        point = torch.tensor(start, requires_grad=True, **place)
+        mu, nu = (torch.zeros(LANES, 2, **place) for _ in range(2))
+        record = []
         for k in range(1, steps + 1):
             (0.5 * curvature * point**2).sum().backward()
             with torch.no_grad():
@@ -128,84 +138,84 @@ def torch_loop(name: str, every: int, steps: int) -> Callable:
                 point.grad = None
                 if k % every == 0:
                     record.append(point.clone())
-        return torch.stack(record).numpy()
+        return torch.stack(record).cpu().numpy()
 
     return run
 
 
-PEERS = {
-    "vmap of while_loop": while_loop,
-    "NumPy": numpy_loop,
-    "PyTorch": torch_loop,
-}
+OURS, WHILE_LOOP = "optax_lab", "vmap of while_loop"
+PEERS = {WHILE_LOOP: while_loop, "NumPy": numpy_loop, "PyTorch": torch_loop}
 
 
-def measure(name: str, every: int, options: argparse.Namespace) -> dict[str, dict]:
-    """Returns million lanes × steps a second of everyone: median and quartiles."""
-    steps = {"optax_lab": STEPS[every] // options.shorter}
-    functions = {"optax_lab": ours(name, every, steps["optax_lab"])}
-    for peer in options.peers:
-        count = PEER_STEPS.get(peer, STEPS[every]) // options.shorter
-        steps[peer] = max(every, count)
-        functions[peer] = PEERS[peer](name, every, steps[peer])
-    _agree(functions, steps, every)
-    rates = {}
-    for who, seconds in timing.interleave(functions, options.repeats).items():
+# --- Taking turns ---------------------------------------------------------------------
+
+
+def compare(
+    report: bench.Report, name: str, every: int, options: argparse.Namespace
+) -> None:
+    """Times everyone at one optimizer and one record."""
+    shorter = 10 if options.quick else 1
+    steps = {who: PEER_STEPS.get(who, STEPS[every]) for who in (OURS, *options.peers)}
+    steps = {who: max(every, count // shorter) for who, count in steps.items()}
+    made = {OURS: ours} | PEERS
+    functions = {
+        who: made[who](name, every, count, options.device)
+        for who, count in steps.items()
+    }
+    agree(functions, steps, every)
+    case = (
+        f"`{name}`, {'all steps' if every == 1 else f'every {every}th step'} recorded"
+    )
+    turns = timing.interleave(functions, options.repeats, timing.PAUSE)
+    for who, seconds in turns.items():
         speed = LANES * steps[who] / np.array(seconds) / 1e6
-        low, middle, high = np.percentile(speed, [25, 50, 75])
-        rates[who] = {"median": float(middle), "low": float(low), "high": float(high)}
-    return rates
+        report.add(case, who, "speed", SPEED, speed)
+    claim(report, case, GOALS[name][every] if options.device == "cpu" else None)
 
 
-def _agree(functions: dict[str, Callable], steps: dict[str, int], every: int) -> None:
+def claim(report: bench.Report, case: str, goal: float | None) -> None:
+    """Claims our speed, and how often it is that of the fastest of the others."""
+    ours = report.values(case, OURS, "speed")
+    report.claim(f"descents, {case}, {SPEED}", ours, "million", at_least=goal)
+    others = [row for row in report.rows if row.case == case and row.contender != OURS]
+    if others:
+        fastest = max(others, key=lambda row: row.quartiles[1])
+        told = f"the same over that of {fastest.contender}, the fastest plain loop"
+        report.claim(told, ours / np.array(fastest.values))
+
+
+def agree(functions: dict[str, Callable], steps: dict[str, int], every: int) -> None:
     """Holds the points of everyone against ours, at a step that all have recorded."""
     row = min(steps.values()) // every
-    if row < 1:
-        return
-    expected = functions["optax_lab"]().trajectory.points[:, 0, row]
+    expected = functions[OURS]().trajectory.points[:, 0, row]
     for who, run in functions.items():
-        if who == "optax_lab":
+        if who == OURS:
             continue
         record = np.asarray(run())
-        found = record[:, row] if who == "vmap of while_loop" else record[row - 1]
+        found = record[:, row] if who == WHILE_LOOP else record[row - 1]
         np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3, err_msg=who)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
-    parser.add_argument("--quick", action="store_true", help="a tenth, twice")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    options.shorter, options.repeats = (
-        (10, 2) if options.quick else (1, options.repeats)
-    )
-    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+def measure(options: argparse.Namespace) -> bench.Report:
+    """Compares everyone at every optimizer and record."""
+    report = bench.Report("descents", __doc__)
+    for name in ["adam"] if options.quick else GOALS:
+        for every in GOALS[name]:
+            compare(report, name, every, options)
+    report.facts |= {"lanes": LANES, "turns": options.repeats}
+    return report
 
-    measured: dict[str, dict[str, dict]] = {}
-    for name, goals in GOALS.items():
-        measured[name] = {}
-        for every, goal in goals.items():
-            rates = measure(name, every, options)
-            measured[name][str(every)] = rates
-            what = "all steps" if every == 1 else f"every {every}th step"
-            print(f"{name}, recording {what} (goal {goal}):")
-            for who, rate in rates.items():
-                print(
-                    f"  {who:20s} {rate['median']:9.2f} million lanes × steps a second"
-                    f" (quartiles {rate['low']:.2f} to {rate['high']:.2f})"
-                )
-    results = {
-        "goals": {name: {str(k): v for k, v in g.items()} for name, g in GOALS.items()},
-        "million_lane_steps_per_second": measured,
-        "lanes": LANES,
-        "steps": {"optax_lab": {str(k): v for k, v in STEPS.items()}, **PEER_STEPS},
-        "repeats": options.repeats,
-        "machine": timing.machine("jax", "optax", "numpy"),
-    }
-    timing.write(options.json, results)
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = bench.parser(__doc__, repeats=7)
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
+    options = parser.parse_args(arguments)
+    options.repeats = 2 if options.quick else options.repeats
+    bench.start(options, cores=bench.available_cores())
+    packages = ["torch"] if "PyTorch" in options.peers else []
+    bench.finish(measure(options), options, "optax", "numpy", *packages)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,54 +1,60 @@
 """Times importing optax_lab and touching `adam` against importing Optax alone.
 
-Each import is a process of its own, in turn. Goal: at most 1.05 times.
+Each import is a process of its own, in turn; `import torch` and `import keras` are told
+beside them. Goal: at most 1.05 times.
 
-    python benchmarks/import_time.py [--json benchmarks/results/import_time.json]
+    python benchmarks/import_time.py [--out benchmarks/results] [--quick]
 """
 
 import argparse
+import importlib.util
+import os
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
+import bench
 import timing
 
-STATEMENTS = {
-    "import optax_lab; optax_lab.adam": "import optax_lab; optax_lab.adam",
-    "import optax": "import optax",
-    "import optax_lab": "import optax_lab",
-}
+OURS, OPTAX = "import optax_lab; optax_lab.adam", "import optax"
+STATEMENTS = (OURS, OPTAX, "import optax_lab")
+PEERS = ("torch", "keras")
+CASE = "a fresh process"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=21)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+def importing(statement: str) -> None:
+    """Imports in a process of its own; Keras over JAX."""
+    surroundings = os.environ | {"KERAS_BACKEND": "jax"}
+    subprocess.run([sys.executable, "-c", statement], check=True, env=surroundings)
 
-    functions = {
-        name: lambda code=code: subprocess.run([sys.executable, "-c", code], check=True)
-        for name, code in STATEMENTS.items()
-    }
-    seconds = timing.interleave(functions, options.repeats)
-    medians = {name: float(np.median(s)) for name, s in seconds.items()}
-    ours, theirs = list(STATEMENTS)[:2]
-    against = timing.ratio(seconds[ours], seconds[theirs])
-    for name, middle in medians.items():
-        print(f"{name:34s} {middle:6.3f} s")
-    print(
-        f"{ours} / {theirs}: {against['median']:.3f} "
-        f"(quartiles {against['low']:.3f} to {against['high']:.3f}; goal at most 1.05)"
+
+def installed() -> list[str]:
+    return [name for name in PEERS if importlib.util.find_spec(name)]
+
+
+def measure(options: argparse.Namespace) -> bench.Report:
+    """Times all statements in turn."""
+    report = bench.Report("import_time", __doc__)
+    peers = [] if options.quick else installed()
+    statements = [*STATEMENTS, *(f"import {name}" for name in peers)]
+    functions = {of: lambda of=of: importing(of) for of in statements}
+    for statement, seconds in timing.interleave(functions, options.repeats).items():
+        report.add(CASE, statement, "time", "s", seconds)
+    report.claim(
+        "import and first touch of `adam`, time over that of `import optax`",
+        report.ratios(CASE, "time", OURS, OPTAX),
+        at_most=1.05,
     )
-    results = {
-        "seconds": medians,
-        "ratio": against,
-        "goal": 1.05,
-        "repeats": options.repeats,
-        "machine": timing.machine("jax", "optax"),
-    }
-    timing.write(options.json, results)
+    report.facts |= {"turns": options.repeats}
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = bench.parser(__doc__, repeats=21).parse_args(arguments)
+    options.repeats = 1 if options.quick else options.repeats
+    bench.start(options)
+    bench.finish(measure(options), options, "optax", *installed())
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+# PyTorch's threads go on waiting for the next step: they have the cores that long.
+PAUSE = 0.015
+
 
 def interleave(
     functions: dict[str, Callable], repeats: int, pause: float = 0.0

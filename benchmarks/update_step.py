@@ -28,6 +28,7 @@ from typing import Any
 
 import bench
 import numpy as np
+import timing
 
 HIGHEST = 1.08
 ON_LARGE_TREES = ("sgd", "adam", "adamw", "lion", "adafactor")
@@ -44,14 +45,13 @@ def compare(report: bench.Report, name: str, tree: str, options: Any) -> None:
     import jax
     import trees
     import update_programs as programs
-    import update_torch
 
     grads = jax.tree.map(lambda x: 0.1 * x, trees.TREES[tree]())
     compiles = options.compiles if tree == "mlp" else min(2, options.compiles)
     made = compiled(name, grads, compiles, copy=tree in trees.OUT_OF_CACHE)
     contenders = {who: programs_[-1].contender for who, programs_ in made.items()}
     torch = in_torch(name, grads, contenders[programs.OURS], options.device)
-    pause = update_torch.PAUSE if torch else 0.0
+    pause = timing.PAUSE if torch else 0.0
     turns = programs.turns(contenders | torch, options.rounds, options.repeats, pause)
 
     case = f"`{name}` on {tree}"

@@ -18,8 +18,6 @@ OPTIMIZERS = {  # at Optax's hyperparameters
     "nadam": ("NAdam", {}),
     "radam": ("RAdam", {}),
 }
-# The threads of a step go on waiting for the next one: they have the cores that long.
-PAUSE = 0.015
 # RMSprop's ε stands elsewhere, and NAdam's momentum grows.
 AGREE = ("sgd", "adam", "adamw", "adagrad", "radam")
 
