@@ -1,0 +1,211 @@
+"""Times a sweep of Adam's learning rate, in whole processes: trainings per minute.
+
+64 trainings, 8 learning rates with 8 seeds each, of the lab's residual network on
+MNIST-1D, as the lab trains it: batches of 100 in the data's order, and after every
+epoch a pass over the 1000 test examples. They have 10 epochs; the steady rate per epoch
+is the same for any number, so only the share of starting and compiling depends on it
+(`--epochs`).
+
+Every contender is one process, with what it starts, from its start to its end:
+optax_lab's study on all cores; plain JAX and Optax under one `jit(vmap)`, all at once
+and 16 at a time; PyTorch in a pool of as many one-thread processes as there are cores,
+with the lab's DataLoader and in the fastest loop found; Ray Tune over the latter, a
+core per trial, which reports once, at the trial's end. On a GPU: optax_lab, plain JAX,
+and PyTorch in one process.
+
+They take turns, after a small try of each that is not counted. A float32 product of
+3000 × 3000 on every core is timed before and after each; a share is of the mean of both
+rates. Steady: without what comes before a contender says that starting and compiling
+are over. Memory is the most that was seen of the host's, all its processes together.
+
+    python benchmarks/sweep.py [--out benchmarks/results] [--quick] [--epochs 100]
+"""
+
+import argparse
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Callable
+
+import bench
+import numpy as np
+import sweep_process
+import sweep_work
+
+RATES = tuple(float(f"{rate:.3g}") for rate in np.geomspace(1e-4, 1e-2, 8))
+SEEDS = tuple(range(8))
+CHUNK = 16
+LOOK = 1.0  # seconds
+SHARE = 85  # per cent of the product's rate: the goal
+OURS, LAB = "optax_lab, a study", "PyTorch pool, the lab's DataLoader"
+
+CONTENDERS = {
+    OURS: sweep_process.Contender("sweep_jax:study", {}),
+    "JAX, vmap of everything": sweep_process.Contender("sweep_jax:vmapped", {}),
+    f"JAX, vmap of {CHUNK}": sweep_process.Contender(
+        "sweep_jax:vmapped", {"chunk": CHUNK}
+    ),
+    LAB: sweep_process.Contender("sweep_pools:pool", {"way": "loader"}, ("torch",)),
+    "PyTorch pool, tensors": sweep_process.Contender(
+        "sweep_pools:pool", {"way": "sliced"}, ("torch",)
+    ),
+    "Ray Tune, PyTorch, tensors": sweep_process.Contender(
+        "sweep_pools:ray_tune", {"way": "sliced"}, ("torch", "ray")
+    ),
+}
+ON_CPU_ONLY = (LAB, "Ray Tune, PyTorch, tensors")
+EXTRAS = {"torch": "peers", "ray": "ray"}  # of this package, with which a peer comes
+
+
+# --- All in turn ----------------------------------------------------------------------
+
+
+def turns(
+    contenders: dict[str, sweep_process.Contender],
+    work: sweep_work.Work,
+    repeats: int,
+    look: float,
+) -> tuple[dict[str, list[sweep_process.Measured]], dict[str, list[float]]]:
+    """Runs all in turn; returns measurements, and the product's rate around each.
+
+    Args:
+      contenders: what is run, by name.
+      work: what all of them train.
+      repeats: how many turns.
+      look: seconds, at least, in which products are timed before and after each.
+    """
+    import lab_roofline
+
+    multiply, product = lab_roofline.matmul_everywhere()
+    found, rates = ({name: [] for name in contenders} for _ in range(2))
+    multiply()
+    for _ in range(repeats):
+        before = _rate(multiply, product, look)
+        for name, contender in contenders.items():
+            found[name].append(sweep_process.run(contender, work))
+            after = _rate(multiply, product, look)
+            rates[name].append((before + after) / 2)
+            print(f"{name}: {found[name][-1].whole:.1f} s", file=sys.stderr, flush=True)
+            before = after
+    return found, rates
+
+
+def _rate(multiply: Callable, product: float, look: float) -> float:
+    """Returns the FLOPs of a second of products: the median of some calls."""
+    seconds: list[float] = []
+    while not seconds or sum(seconds) < look:
+        began = time.perf_counter()
+        multiply()
+        seconds.append(time.perf_counter() - began)
+    return product / float(np.median(seconds))
+
+
+def chosen(options: argparse.Namespace, count: int) -> tuple[dict, list[str]]:
+    """Returns the contenders that can run, and what to note of those that cannot.
+
+    Raises:
+      SystemExit: with status 2, if a peer is missing.
+    """
+    kept, notes = {}, []
+    for name, contender in CONTENDERS.items():
+        missing = [p for p in contender.needs if not importlib.util.find_spec(p)]
+        if options.device == "gpu" and name in ON_CPU_ONLY:
+            notes.append(f"Left out on a GPU: {name}.")
+        elif contender.settings.get("chunk", 1) > count:
+            notes.append(f"Left out, for there are only {count} trainings: {name}.")
+        elif options.quick and "ray" in contender.needs:
+            notes.append(f"Left out, for starting it is no quick try: {name}.")
+        elif missing:
+            extra = EXTRAS[missing[0]]
+            bench.refuse(f"{missing[0]} is missing; pip install '.[{extra}]' brings it")
+        else:
+            kept[name] = contender
+    return kept, notes
+
+
+def measure(options: argparse.Namespace) -> bench.Report:
+    """Runs all contenders in turn."""
+    report, cores = bench.Report("sweep", __doc__), bench.available_cores()
+    work = sweep_work.Work(RATES, SEEDS, options.epochs, options.device, cores)
+    small = work._replace(rates=RATES[3:5], seeds=SEEDS[:2], epochs=1)
+    work = small if options.quick else work
+    contenders, notes = chosen(options, len(work.points))
+    if not options.quick:
+        for contender in contenders.values():
+            sweep_process.run(contender, small)
+    look = 0 if options.quick else LOOK
+    found, rates = turns(contenders, work, options.repeats, look)
+    tell(report, work, found, rates)
+    report.notes += notes
+    return report
+
+
+def tell(
+    report: bench.Report,
+    work: sweep_work.Work,
+    found: dict[str, list[sweep_process.Measured]],
+    rates: dict[str, list[float]],
+) -> None:
+    """Adds all rows and claims."""
+    size = len(work.points)
+    case = f"{size} trainings of {work.epochs} epochs"
+    trained, tested = (n * work.epochs for n in (sweep_work.TRAINED, sweep_work.TESTED))
+    training = sweep_work.flops(sweep_work.LAB, trained, tested)
+    for name, of in found.items():
+        whole, ready, first, steady, memory, accuracy = np.array(of).T
+        share = 100 * training * steady / np.array(rates[name])
+        for what, unit, values in (
+            ("whole process", "s", whole),
+            ("start-up and compiling", "s", ready),
+            ("first training finished after", "s", first),
+            ("rate of the whole process", "trainings/min", 60 * size / whole),
+            ("steady rate", "trainings/min", 60 * steady),
+            ("share of the matmul rate", "%", share),
+            ("peak memory", "MB", memory / 1e6),
+            ("test accuracy, mean", "%", accuracy),
+        ):
+            report.add(case, name, what, unit, values)
+    claim(report, case)
+    products = np.concatenate([*rates.values()]) / 1e9
+    report.facts |= {
+        "matmul, GFLOP/s": bench.short(float(np.median(products))),
+        "MFLOP of a training": round(training / 1e6),
+        "learning rates": list(work.rates),
+        "seeds": list(work.seeds),
+        "turns": len(products) // len(found),
+    }
+
+
+def claim(report: bench.Report, case: str) -> None:
+    """Claims the study's rates over PyTorch's, and its share of the product's."""
+    middle = lambda name: np.median(report.values(case, name, "steady rate"))
+    torch = [name for name in CONTENDERS if name.startswith("PyTorch")]
+    told = {row.contender for row in report.rows}
+    torch = [name for name in torch if name in told]
+    for peer in dict.fromkeys((*torch[:1], max(torch, key=middle))):
+        for rate in ("steady rate", "rate of the whole process"):
+            ratio = report.ratios(case, rate, OURS, peer)
+            report.claim(f"{case}: a study's {rate} over that of {peer}", ratio)
+    share = report.values(case, OURS, "share of the matmul rate")
+    what = f"{case}: a study's steady rate in FLOPs, of a float32 3000² product's"
+    report.claim(what, share, "%", at_least=SHARE)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = bench.parser(__doc__, repeats=3)
+    parser.add_argument("--epochs", type=int, default=10, help="of every training")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.epochs, options.repeats = 1, 1
+    # This process has a GPU's context too; it must leave the memory to the contenders.
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    bench.start(options, cores=bench.available_cores())
+    packages = [p for p in ("torch", "ray") if importlib.util.find_spec(p)]
+    report = measure(options)
+    bench.finish(report, options, "optax", "flax", *packages)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
