@@ -4,59 +4,65 @@ PyTorch's loop (`lab_torch.py`) reaches 65.0, 72.3, 68.4 and 69.4 % on the froze
 set, means of three seeds after 100 epochs. Goal: each of our means, over ten seeds,
 lies within 2 points of it.
 
-    python benchmarks/lab_accuracy.py [--json benchmarks/results/lab_accuracy.json]
+    python benchmarks/lab_accuracy.py [--out benchmarks/results] [--quick]
 """
 
 import argparse
-import os
-from pathlib import Path
+import sys
 
-import jax
-import numpy as np
-import timing
+import bench
 
 PYTORCH = {"sgd": 65.0, "momentum": 72.3, "rmsprop": 68.4, "adam": 69.4}
 WITHIN = 2.0
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def accuracies(name: str, options: argparse.Namespace) -> list[float]:
+    """Trains with every seed and returns the test accuracies in percent."""
+    import jax
+    import lab_task
+    import numpy as np
+
+    from optax_lab.studies import execute
+
+    problem, data = lab_task.problem()
+    optimizer = lab_task.optimizer(name)
+    keys = jax.vmap(jax.random.key)(np.arange(options.seeds, dtype=np.uint32))
+    work = execute.trainings(problem, optimizer, data, keys, epochs=options.epochs)
+    return [100 * float(done.history["accuracy/test"][-1]) for done in work]
+
+
+def measure(options: argparse.Namespace) -> bench.Report:
+    """Trains all four settings and holds their means against PyTorch's."""
+    from optax_lab.studies import scores
+
+    report = bench.Report("lab_accuracy", __doc__)
+    for name, theirs in PYTORCH.items():
+        found = accuracies(name, options)
+        report.add(f"`{name}`", "optax_lab", "test accuracy", "%", found)
+        report.estimate(
+            f"`{name}` on the frozen test set, the lab's order, mean of "
+            f"{options.seeds} seeds; PyTorch's {theirs}",
+            scores.mean_interval(found),
+            "%",
+            at_least=theirs - WITHIN,
+            at_most=theirs + WITHIN,
+        )
+    report.facts |= {"epochs": options.epochs, "seeds": list(range(options.seeds))}
+    report.notes.append("Intervals are Student's, of a mean over seeds.")
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = bench.parser(__doc__)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
-
-    import lab_loop
-
-    from optax_lab.studies import execute, scores
-
-    problem, data = lab_loop.lab_problem()
-    keys = jax.vmap(jax.random.key)(np.arange(options.seeds, dtype=np.uint32))
-    results = {}
-    for name, goal in PYTORCH.items():
-        optimizer = lab_loop.lab_optimizer(name)
-        work = execute.trainings(problem, optimizer, data, keys, epochs=options.epochs)
-        accuracies = [100 * float(t.history["accuracy/test"][-1]) for t in work]
-        mean, low, high = scores.mean_interval(accuracies)
-        results[name] = {
-            "accuracies": accuracies,
-            "mean": mean,
-            "interval": [low, high],
-            "pytorch": goal,
-            "within_2_points": abs(mean - goal) <= WITHIN,
-        }
-        verdict = "within" if results[name]["within_2_points"] else "NOT within"
-        interval = f"{mean:.2f} ({low:.2f} to {high:.2f})"
-        print(f"{name:9s} {interval} %, PyTorch {goal}: {verdict} 2 points", flush=True)
-    results = {
-        "optimizers": results,
-        "epochs": options.epochs,
-        "seeds": list(range(options.seeds)),
-        "machine": timing.machine("jax", "optax", "flax", "mnist1d"),
-    }
-    timing.write(options.json, results)
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.epochs, options.seeds = 1, 2
+    bench.start(options, cores=bench.available_cores())
+    bench.finish(measure(options), options, "optax", "flax", "mnist1d")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

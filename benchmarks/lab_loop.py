@@ -1,282 +1,208 @@
-"""Times the lab's training loop in PyTorch and here, in turn, at equal work.
+"""Times the lab's training loop in PyTorch, Flax, Optax and here, at equal work.
 
-Equal work: MNIST-1D's frozen set in its own order, batches of 100, every epoch records
-training loss and accuracy while it trains, and a pass over the 1000 test examples.
-Every contender is a process of its own; they take turns. Steady state: a training's
-first block of epochs, which compiles, is not counted (it is told as `first_call`).
-Goals: 2.5 times PyTorch's speed for one run at a time, 5 times per training for several
-seeds on all cores, 50 times the NumPy loop per step for the four toy descents. That
-loop records points by `np.append`, as the lab's does; one with a list is timed too.
+Equal work is what the lab does: MNIST-1D's frozen set in its own order, batches of 100,
+training loss and accuracy of every epoch while it trains, and a pass over the 1000 test
+examples after it. Contenders are processes of their own that take turns.
 
-    python benchmarks/lab_loop.py [--json benchmarks/results/lab_loop.json]
+*Steady*: seconds of a training of 100 epochs, from shorter ones whose first epoch, or
+block of ten epochs, is left out. *Whole*: from the start of a process to its end, with
+nothing compiled before (cold) and once more with the programs that it kept (warm); of
+several trainings in a process, or several processes at once, the time is divided by
+their number. Goals: a single training three times as fast as PyTorch's loop at its
+better number of threads, one of a study six times, in the steady state.
+
+    python benchmarks/lab_loop.py [--out benchmarks/results] [--quick]
 """
 
 import argparse
 import multiprocessing
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-import lab_numpy
+import bench
+import lab_task
+import lab_workers
 import numpy as np
-import timing
+from lab_workers import CONTENDERS, EACH, LAB, ONE, SINGLE, STUDY
 
-NAMES = ("sgd", "momentum", "rmsprop", "adam")
-GOALS = {"one run": 2.5, "all cores": 5.0, "descents": 50.0}
-BLOCK = 10  # epochs in a block of ours, as `train` chooses for 100
-
-
-# --- The contenders: each is called once, in its own process --------------------------
+GOALS = {SINGLE: 3.0, STUDY: 6.0}
+STEADY, FIRST, WHOLE = "steady", "first block or epoch", "whole process"
 
 
-def pytorch(options, threads: int | None):
-    """Trains in the lab's loop, with PyTorch's own choice of threads or a given one."""
-    import lab_torch
-    import torch
-
-    from optax_lab.problems import digits
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-    train_set, test_set = digits.frozen()
-
-    def run(name):
-        epochs = options.epochs
-        took, accuracy = lab_torch.train(name, 0, epochs, train_set, test_set)
-        return {"seconds": took * 100 / epochs, "accuracy": accuracy}
-
-    return run
+# --- In the steady state --------------------------------------------------------------
 
 
-def ours(options, spread: bool):
-    """Trains with `train`, or several seeds on all cores with `trainings`."""
-    import jax
+class Server:
+    """Holds the processes of one contender, which train when they are asked.
 
-    cores = len(os.sched_getaffinity(0)) if spread else 1
-    jax.config.update("jax_num_cpu_devices", cores)
-    from optax_lab.runs import training
-    from optax_lab.studies import execute
+    Args:
+      contender: its name.
+      options: what the processes are given.
+    """
 
-    problem, data = lab_problem()
-    seeds = np.arange(options.seeds if spread else 1, dtype=np.uint32)
-    keys = jax.vmap(jax.random.key)(seeds)
-    at_once = min(cores, len(seeds))
-
-    def run(name):
-        ends = [time.perf_counter()]
-        note = lambda *_: ends.append(time.perf_counter())
-        settings = {"epochs": options.epochs, "on_block": note}
-        if spread:
-            work = execute.trainings(
-                problem, lab_optimizer(name), data, keys, **settings
+    def __init__(self, contender: str, options: argparse.Namespace):
+        spawn = multiprocessing.get_context("spawn")
+        copies = processes(contender)
+        self.lines, self.workers = [], []
+        for _ in range(copies):
+            line, end = spawn.Pipe()
+            arguments = (end, options, contender)
+            worker = spawn.Process(
+                target=lab_workers.serve, args=arguments, daemon=True
             )
-            results = list(work)
-        else:
-            settings["block"] = BLOCK
-            optimizer = lab_optimizer(name)
-            results = [training.train(problem, optimizer, data, keys[0], **settings)]
-        block = (ends[-1] - ends[1]) / (len(ends) - 2)
-        accuracies = [100 * r.history["accuracy/test"][-1] for r in results]
+            worker.start()
+            self.lines.append(line)
+            self.workers.append(worker)
+
+    def train(self, name: str, epochs: int) -> dict[str, float]:
+        """Returns what one training took; of several at once, divided among them."""
+        for line in self.lines:
+            line.send((name, epochs))
+        found = [line.recv() for line in self.lines]
         return {
-            "seconds": block * 100 / BLOCK / at_once,
-            "accuracy": float(np.mean(accuracies)),
-            "first_call": ends[1] - ends[0] - block,
+            "seconds": 1 / sum(1 / of["seconds"] for of in found),
+            "first": max(of["first"] for of in found),
+            "accuracy": float(np.mean([of["accuracy"] for of in found])),
         }
 
-    return run
+    def stop(self) -> None:
+        """Ends the processes."""
+        for line, worker in zip(self.lines, self.workers, strict=True):
+            line.send(None)
+            worker.join()
 
 
-def lab_problem():
-    """Makes the lab's problem: its data, its network, its batches."""
-    from optax_lab.problems import digits, networks
-    from optax_lab.runs import training
-
-    train_set, test_set = digits.frozen()
-    problem = training.Problem(networks.residual_mlp(), shuffle=False)
-    return problem, training.Data(tuple(train_set), {"test": tuple(test_set)})
+def processes(contender: str) -> int:
+    """Returns how many processes of a contender train at the same time."""
+    return bench.available_cores() if CONTENDERS[contender].once_per_core else 1
 
 
-def lab_optimizer(name: str):
-    """Makes the lab's optimizer as PyTorch means it."""
-    import optax_lab
-
-    return {
-        "sgd": optax_lab.sgd(5e-2),
-        "momentum": optax_lab.sgd(5e-2, momentum=0.9),
-        "rmsprop": optax_lab.rmsprop(1e-3, decay=0.99, eps_in_sqrt=False),
-        "adam": optax_lab.adam(1e-3),
-    }[name]
-
-
-CONTENDERS = {
-    "PyTorch, default threads": (pytorch, None),
-    "PyTorch, one thread": (pytorch, 1),
-    "optax_lab, one run": (ours, False),
-    "optax_lab, all cores": (ours, True),
-}
-
-
-# --- Taking turns ---------------------------------------------------------------------
+def steady(report: bench.Report, options: argparse.Namespace) -> None:
+    """Lets everyone train with every optimizer, in turn, and adds what it took."""
+    servers = {who: Server(who, options) for who in options.contenders}
+    found: dict[tuple[str, str], list[dict]] = {}
+    for turn in range(options.repeats + 1):  # the first is not counted
+        for name in options.optimizers:
+            for who, server in servers.items():
+                took = server.train(name, options.epochs)
+                found.setdefault((name, who), []).append(took)
+                shown = f"{took['seconds']:6.2f} s, {took['accuracy']:.1f} %"
+                print(f"{turn} {name:9s} {who:25s} {shown}", file=sys.stderr)
+    for server in servers.values():
+        server.stop()
+    for (name, who), turns in found.items():
+        column = lambda what, turns=turns: [of[what] for of in turns]
+        report.add(name, who, STEADY, "s", column("seconds")[1:])
+        report.add(name, who, FIRST, "s", column("first")[:1])
+        report.add(name, who, "test accuracy", "%", column("accuracy")[-1:])
 
 
-def serve(connection, options, contender: str):
-    """Answers names of optimizers with measurements until it is told to stop."""
-    make, setting = CONTENDERS[contender]
-    run = make(options, setting)
-    for name in iter(connection.recv, None):
-        connection.send(run(name))
+# --- From start to end ----------------------------------------------------------------
 
 
-def trainings(options) -> dict[str, dict[str, list[dict]]]:
-    """Returns the measurements of every optimizer and contender, in turn."""
-    spawn = multiprocessing.get_context("spawn")
-    lines, workers = {}, []
-    for contender in CONTENDERS:
-        lines[contender], end = spawn.Pipe()
-        arguments = (end, options, contender)
-        workers.append(spawn.Process(target=serve, args=arguments, daemon=True))
-        workers[-1].start()
-    measured = {name: {contender: [] for contender in CONTENDERS} for name in NAMES}
-    for repeat in range(options.repeats + 1):  # the first is not counted
-        for name in NAMES:
-            for contender, line in lines.items():
-                line.send(name)
-                measured[name][contender].append(line.recv())
-                last = measured[name][contender][-1]
-                shown = f"{last['seconds']:6.2f} s, {last['accuracy']:.1f} %"
-                print(f"{repeat} {name:9s} {contender:25s} {shown}", flush=True)
-    for line, worker in zip(lines.values(), workers, strict=True):
-        line.send(None)
-        worker.join()
-    return measured
+def whole(report: bench.Report, options: argparse.Namespace) -> None:
+    """Runs everyone as a process, cold and then warm, and adds what it took."""
+    seconds: dict[tuple[str, str], list[float]] = {}
+    for _ in range(options.whole_repeats):
+        for who in options.contenders:
+            with tempfile.TemporaryDirectory() as cache:
+                for state in ("cold", "warm"):
+                    took = process(who, options, Path(cache))
+                    seconds.setdefault((state, who), []).append(took)
+                    print(f"{state} {who:25s} {took:.2f} s", file=sys.stderr)
+    for (state, who), taken in seconds.items():
+        report.add(f"adam, {state}", who, WHOLE, "s", taken)
 
 
-def speedups(measured) -> dict[str, dict]:
-    """Compares ours with both of PyTorch's, turn by turn, first turns left out."""
-    result = {}
-    for name, of in measured.items():
-        counted = {c: [m["seconds"] for m in runs[1:]] for c, runs in of.items()}
-        torch = [c for c in CONTENDERS if c.startswith("PyTorch")]
-        result[name] = {
-            "seconds_per_100_epochs": {
-                c: float(np.median(s)) for c, s in counted.items()
-            },
-            "accuracy": {c: runs[-1]["accuracy"] for c, runs in of.items()},
-            "first_call_seconds": {
-                c: runs[0]["first_call"] for c, runs in of.items() if c not in torch
-            },
-            "speedup": {
-                c: {t: timing.ratio(counted[t], counted[c]) for t in torch}
-                for c in CONTENDERS
-                if c not in torch
-            },
-        }
-    return result
-
-
-def geometric_mean(per_optimizer, contender: str, peer: str) -> float:
-    ratios = [of["speedup"][contender][peer]["median"] for of in per_optimizer.values()]
-    return float(np.exp(np.mean(np.log(ratios))))
-
-
-# --- The four toy descents ------------------------------------------------------------
-
-
-def descents(repeats: int) -> dict[str, dict]:
-    """Times the lab's four descents, with its stop rule, here and in NumPy."""
-    import jax
-    import jax.numpy as jnp
-
-    import optax_lab
-    from optax_lab.problems import surfaces
-    from optax_lab.runs import descent
-
-    surface = surfaces.quadratic()
-    rate = lab_numpy.RATE
-    optimizers = {
-        "gradient descent": optax_lab.sgd(rate),
-        "momentum": optax_lab.momentum(rate, decay=0.9),
-        "rmsprop": optax_lab.rmsprop(rate, decay=0.999, eps=1e-5),
-        "adam": optax_lab.adam(rate, eps=0.0, eps_root=1e-5),
+def process(contender: str, options: argparse.Namespace, cache: Path) -> float:
+    """Returns the seconds of a process from start to end, per training."""
+    command = [sys.executable, lab_workers.__file__, contender]
+    command += ["--epochs", str(options.whole_epochs), "--seeds", str(options.seeds)]
+    command += ["--device", options.device]
+    environment = os.environ | {
+        "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "TORCHINDUCTOR_CACHE_DIR": str(cache / "torch"),
+        "OPTAX_LAB_CACHE": str(cache / "data"),
     }
-    start, result = jnp.asarray(surface.start, jnp.float32), {}
-    for name, optimizer in optimizers.items():
-        rule = {"stop": "step", "tolerance": lab_numpy.TOLERANCE}
-        go = jax.jit(
-            lambda x, optimizer=optimizer, rule=rule: descent.descend(
-                surface.value, optimizer, x, steps=lab_numpy.STEPS, **rule
-            )
-        )
-        steps = int(go(start).steps_taken)
-        assert steps == lab_numpy.descend(name)[0], name
-        functions = {
-            "optax_lab": lambda go=go: jax.block_until_ready(go(start)),
-            "NumPy": lambda name=name: lab_numpy.descend(name),
-            "NumPy, a list": lambda name=name: lab_numpy.descend(name, []),
-        }
-        seconds = timing.interleave(functions, repeats)
-        result[name] = {
-            "steps": steps,
-            "seconds": {who: float(np.median(s)) for who, s in seconds.items()},
-            "speedup": {
-                peer: timing.ratio(seconds[peer], seconds["optax_lab"])
-                for peer in ("NumPy", "NumPy, a list")
-            },
-        }
-    return result
+    copies = processes(contender)
+    start = time.perf_counter()
+    running = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        for _ in range(copies)
+    ]
+    if any(one.wait() for one in running):
+        raise RuntimeError(f"{contender} failed: {command}")
+    trainings = options.seeds if contender == STUDY else copies
+    return (time.perf_counter() - start) / trainings
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+# --- What may be told -----------------------------------------------------------------
+
+
+def claims(report: bench.Report, options: argparse.Namespace) -> None:
+    """Adds how many times as fast ours are, over all optimizers, turn by turn."""
+    settings = [who for who in (LAB, ONE) if who in options.contenders]
+    took = lambda who: np.median(over_optimizers(report, options, who))
+    better = min(settings, key=took)
+    others = [EACH] + [c for c in options.contenders if c.startswith(("Flax", "Optax"))]
+    for ours, goal in GOALS.items():
+        for peer in (better, *others):
+            ratio = over_optimizers(report, options, peer)
+            ratio = ratio / over_optimizers(report, options, ours)
+            kept = {"at_least": goal} if peer == better else {}
+            what = f"{ours}: trainings in the time of one of {peer}"
+            report.claim(f"{what}, steady, geometric mean", ratio, **kept)
+    for state in ("cold", "warm"):
+        for ours in GOALS:
+            ratio = report.ratios(f"adam, {state}", WHOLE, better, ours)
+            report.claim(f"{ours}: the same, whole process, {state}, `adam`", ratio)
+
+
+def over_optimizers(report: bench.Report, options: Any, who: str) -> np.ndarray:
+    """Returns the geometric mean over optimizers of the steady seconds, by turn."""
+    logs = [np.log(report.values(name, who, STEADY)) for name in options.optimizers]
+    return np.exp(np.mean(logs, axis=0))
+
+
+def measure(options: argparse.Namespace) -> bench.Report:
+    """Measures both, and claims."""
+    report = bench.Report("lab_loop", __doc__)
+    steady(report, options)
+    whole(report, options)
+    claims(report, options)
+    report.facts |= {
+        "epochs, steady": options.epochs,
+        "epochs, whole": options.whole_epochs,
+        "seeds": f"0; of a study 0 to {options.seeds - 1}",
+        "turns": f"{options.repeats}, whole {options.whole_repeats}",
+    }
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = bench.parser(__doc__, repeats=5)
     parser.add_argument("--epochs", type=int, default=20, help="a multiple of 10, > 10")
-    parser.add_argument("--seeds", type=int, default=4, help="on all cores, at once")
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    if options.epochs % BLOCK or options.epochs <= BLOCK:
-        parser.error(f"--epochs must be a multiple of {BLOCK} above it")
-
-    load = os.getloadavg()
-    per_optimizer = speedups(trainings(options))
-    toys = descents(max(21, options.repeats))
-    print("\nseconds per training of 100 epochs (median)")
-    for name, of in per_optimizer.items():
-        seconds = of["seconds_per_100_epochs"].items()
-        print(f"{name:9s}", ", ".join(f"{c}: {s:.2f}" for c, s in seconds))
-    peers = [c for c in CONTENDERS if c.startswith("PyTorch")]
-    means = {
-        c: {peer: geometric_mean(per_optimizer, c, peer) for peer in peers}
-        for c in CONTENDERS
-        if c not in peers
-    }
-    for contender, of in means.items():
-        goal = GOALS[contender.split(", ")[1]]
-        for peer, mean in of.items():
-            print(f"{contender} / {peer}: {mean:.2f} times as fast (goal {goal})")
-    all_steps = sum(toy["steps"] for toy in toys.values())
-    seconds = [toy["seconds"] for toy in toys.values()]
-    total = {who: sum(of[who] for of in seconds) for who in seconds[0]}
-    toy_ratio = {who: total[who] / total["optax_lab"] for who in total}
-    for who in ("NumPy", "NumPy, a list"):
-        shown = f"{toy_ratio[who]:.0f} times as fast (goal 50)"
-        print(f"four descents, {all_steps} steps / {who}: {shown}")
-    results = {
-        "goals": GOALS,
-        "speedup_geometric_mean": {**means, "descents": toy_ratio},
-        "trainings": per_optimizer,
-        "descents": toys,
-        "epochs": options.epochs,
-        "seeds": {
-            "PyTorch": [0],
-            "one run": [0],
-            "all cores": list(range(options.seeds)),
-        },
-        "repeats": options.repeats,
-        "load_average_before": load,
-        "machine": timing.machine("jax", "optax", "flax", "torch", "numpy"),
-    }
-    timing.write(options.json, results)
+    parser.add_argument("--whole-epochs", type=int, default=100)
+    parser.add_argument("--whole-repeats", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=8, help="of a study")
+    options = parser.parse_args(arguments)
+    if options.epochs % lab_workers.BLOCK or options.epochs <= lab_workers.BLOCK:
+        parser.error(f"--epochs must be a multiple of {lab_workers.BLOCK} above it")
+    bench.peer("torch")
+    options.contenders, options.optimizers = list(CONTENDERS), lab_task.NAMES
+    if options.quick:
+        options.contenders = [ONE, EACH, SINGLE, STUDY]
+        options.optimizers, options.repeats, options.epochs = ("adam",), 1, 2
+        options.whole_epochs, options.whole_repeats, options.seeds = 1, 1, 2
+    bench.finish(measure(options), options, "optax", "flax", "torch", "numpy")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

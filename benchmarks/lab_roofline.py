@@ -2,25 +2,29 @@
 
 In one process, in turn: a float32 product of 3000 × 3000 on every device at once, and a
 block of 10 epochs of the lab's Adam training on every device. What is left between the
-two is all that another program for the same trainings could gain.
+two is all that another program for the same trainings could gain. A GPU takes 32
+trainings at once, as in a study.
 
-    python benchmarks/lab_roofline.py [--json benchmarks/results/lab_roofline.json]
+    python benchmarks/lab_roofline.py [--out benchmarks/results] [--quick]
 """
 
 import argparse
-import os
-from pathlib import Path
+import sys
+from collections.abc import Callable
 
-import jax
-import jax.numpy as jnp
+import bench
 import numpy as np
 import timing
 
 SIDE, EPOCHS = 3000, 10
+FIRST = 40 * 200  # the first layer's kernels, whose inputs need no gradient
 
 
-def matmul_everywhere():
+def matmul_everywhere() -> tuple[Callable, int]:
     """Returns a function that multiplies matrices on all devices, and its FLOPs."""
+    import jax
+    import jax.numpy as jnp
+
     ones = np.ones((SIDE, SIDE), np.float32)
     matrices = [jax.device_put(ones, device) for device in jax.devices()]
     multiply = jax.jit(jnp.matmul)
@@ -28,59 +32,67 @@ def matmul_everywhere():
     return run, 2 * SIDE**3 * len(matrices)
 
 
-def train_everywhere():
+def train_everywhere() -> tuple[Callable, int]:
     """Returns a function that trains a block on all devices, and its FLOPs."""
-    import lab_loop
+    import jax
+    import jax.numpy as jnp
+    import lab_task
 
     from optax_lab.runs import training
     from optax_lab.studies import execute
 
-    problem, data = lab_loop.lab_problem()
+    problem, data = lab_task.problem()
     data = jax.tree.map(jnp.asarray, data)
-    optimizer = lab_loop.lab_optimizer("adam")
-    over_runs = execute.spread(jax.devices(), True)
+    optimizer, devices = lab_task.optimizer("adam"), jax.devices()
+    on_cpu = devices[0].platform == "cpu"
+    over_runs = execute.spread(devices, on_cpu)
     begin = over_runs(lambda key, data: training.start(problem, optimizer, key))
     advance = over_runs(
         lambda run, data: training.advance(problem, optimizer, run, data, epochs=EPOCHS)
     )
-    seeds = np.arange(len(jax.devices()), dtype=np.uint32)
+    count = len(devices) * (1 if on_cpu else execute.GPU_WIDTH)
+    seeds = np.arange(count, dtype=np.uint32)
     runs = begin(jax.vmap(jax.random.key)(seeds), data)
-    # Products with kernels: forward, and backward to kernels and to all layers' inputs
-    # but the first's. Biases, activations and the optimizer are not counted.
-    kernels = sum(x.size for x in jax.tree.leaves(runs.params) if x.ndim > 2)
-    kernels //= len(seeds)
-    first = 40 * 200
-    per_epoch = 4000 * (6 * kernels - 2 * first) + 1000 * 2 * kernels
     run = lambda: jax.block_until_ready(advance(runs, data))
-    return run, EPOCHS * per_epoch * len(seeds)
+    return run, EPOCHS * flops_of_an_epoch(runs.params)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+def flops_of_an_epoch(params) -> int:
+    """Counts the FLOPs of products with kernels, of all runs.
 
-    work = {"matmul": matmul_everywhere(), "training": train_everywhere()}
+    Forward, and backward to the kernels and to the inputs of all layers but the first.
+    Biases, activations and the optimizer are not counted.
+    """
+    import jax
+
+    leaves = jax.tree.leaves(params)
+    kernels = sum(x[0].size for x in leaves if x.ndim > 2)
+    return len(leaves[0]) * (4000 * (6 * kernels - 2 * FIRST) + 1000 * 2 * kernels)
+
+
+def measure(options: argparse.Namespace) -> bench.Report:
+    """Times products and trainings in turn."""
+    report = bench.Report("lab_roofline", __doc__)
+    work = {"a product": matmul_everywhere(), "trainings": train_everywhere()}
     functions = {name: run for name, (run, _) in work.items()}
-    seconds = timing.interleave(functions, options.repeats)
-    rates = {n: [flops / s for s in seconds[n]] for n, (_, flops) in work.items()}
-    share = timing.ratio(rates["training"], rates["matmul"])
-    per_second = {name: float(np.median(of)) / 1e9 for name, of in rates.items()}
-    print(", ".join(f"{name}: {rate:.0f} GFLOP/s" for name, rate in per_second.items()))
-    print(
-        f"training / matmul: {100 * share['median']:.0f} % "
-        f"(quartiles {100 * share['low']:.0f} to {100 * share['high']:.0f} %)"
-    )
-    results = {
-        "share": share,
-        "gflops_per_second": per_second,
-        "repeats": options.repeats,
-        "machine": timing.machine("jax", "flax"),
-    }
-    timing.write(options.json, results)
+    for name, seconds in timing.interleave(functions, options.repeats).items():
+        rates = work[name][1] / np.array(seconds) / 1e9
+        report.add("all devices", name, "rate", "GFLOP a second", rates)
+    shares = report.ratios("all devices", "rate", "trainings", "a product")
+    where = "a GPU" if options.device == "gpu" else "all cores"
+    told = f"rate of trainings on {where}, in one float32 3000² product's"
+    report.claim(told, 100 * shares, "%")
+    report.facts |= {"turns": options.repeats}
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = bench.parser(__doc__, repeats=15).parse_args(arguments)
+    options.repeats = 2 if options.quick else options.repeats
+    bench.start(options, cores=bench.available_cores())
+    bench.finish(measure(options), options, "flax")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """The lab's third section in PyTorch: its network, its loop, its four settings."""
 
 import time
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -37,10 +38,13 @@ def loader(split) -> DataLoader:
     return DataLoader(TensorDataset(inputs, labels.long()), batch_size=100)
 
 
-def epoch(batches, network, loss_of, optimizer=None) -> tuple[float, float]:
+def epoch(
+    batches, network, loss_of, optimizer=None, device: str = "cpu"
+) -> tuple[float, float]:
     """Goes through the batches; returns the mean loss and the accuracy in percent."""
     loss_sum, right, seen = 0.0, 0, 0
     for inputs, labels in batches:
+        inputs, labels = inputs.to(device), labels.to(device)
         outputs = network(inputs)
         loss = loss_of(outputs, labels)
         if optimizer is not None:
@@ -53,21 +57,42 @@ def epoch(batches, network, loss_of, optimizer=None) -> tuple[float, float]:
     return loss_sum / len(batches), 100 * right / seen
 
 
-def train(name: str, seed: int, epochs: int, train_set, test_set):
-    """Trains once; returns the seconds it took and the test accuracy in percent.
+def train(
+    name: str,
+    seed: int,
+    epochs: int,
+    train_set,
+    test_set,
+    *,
+    compiled: bool = False,
+    device: str = "cpu",
+    on_epoch: Callable[[int], None] = lambda done: None,
+) -> tuple[float, float]:
+    """Trains once in the lab's loop; returns seconds and test accuracy in percent.
 
     Every epoch records training loss and accuracy while it trains, and a pass over the
     test set.
+
+    Args:
+      name: one of `OPTIMIZERS`.
+      seed: of the network's start.
+      epochs: how many.
+      train_set: inputs and labels.
+      test_set: inputs and labels.
+      compiled: whether the network goes through `torch.compile`.
+      device: where to compute.
+      on_epoch: called after every epoch with their number.
     """
     train_batches, test_batches = loader(train_set), loader(test_set)
     torch.manual_seed(seed)
-    network, loss_of = Network(), nn.CrossEntropyLoss()
+    network, loss_of = Network().to(device), nn.CrossEntropyLoss()
     optimizer = OPTIMIZERS[name](network.parameters())
-    history = []
-    start = time.perf_counter()
-    for _ in range(epochs):
-        trained = epoch(train_batches, network, loss_of, optimizer)
+    forward = torch.compile(network) if compiled else network
+    history, start = [], time.perf_counter()
+    for done in range(1, epochs + 1):
+        trained = epoch(train_batches, forward, loss_of, optimizer, device)
         with torch.no_grad():
-            tested = epoch(test_batches, network, loss_of)
+            tested = epoch(test_batches, forward, loss_of, device=device)
         history.append((*trained, *tested))
+        on_epoch(done)
     return time.perf_counter() - start, history[-1][-1]
