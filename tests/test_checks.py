@@ -99,17 +99,17 @@ def is_wrong(*_):
     [
         (raises, "nothing is written yet (write your code here)"),
         (lambda *_: None, "returned nothing"),
-        (lambda x, g, v, lr, rho: x - lr * g, "returned 1 values instead of 2"),
+        (lambda x, g, v, lr, rho: x - lr * g, "returned 1 value instead of 2"),
         (lambda x, g, v, lr, rho: (x, 0.0), "v should be numbers of shape (2,)"),
         (lambda x, g, v, lr, rho: (x, np.array(["a", "b"])), "v should be numbers"),
-        (lambda x, g: (x, g), "raised TypeError"),
+        (lambda x, g: (x, g), "cannot be called with 5 arguments: too many"),
         (is_wrong, "raised ValueError: operands could not be broadcast"),
     ],
 )
 def test_what_is_no_answer_at_all_is_told_in_a_sentence(f, said):
     message = told(descents.MOMENTUM, f)
     assert said in message
-    if "raised" not in said and "nothing is written" not in said:
+    if "return" in said or "should be" in said:
         assert "It should return (x, v)." in message
 
 

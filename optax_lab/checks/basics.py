@@ -138,6 +138,11 @@ DESCEND = Exercise(
             lambda rows: np.allclose(rows[0][0], 5),
         ),
         Property(
+            "with steps = 0 it stays where it is",
+            Trial("", (), [(5.0, 0.5, 0)], {}),
+            lambda rows: np.allclose(rows[0][0], 5),
+        ),
+        Property(
             "a hundred steps of 0.5 lead to the minimum, x = 3",
             Trial("", (), [(5.0, 0.5, 100)], {}),
             lambda rows: np.allclose(rows[0][0], 3, atol=1e-3),

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import optax
 
-from optax_lab.checks import mistakes, trials
+from optax_lab.checks import calls, mistakes
 from optax_lab.checks.failure import CheckFailed
 
 _STEPS = 10
@@ -59,7 +59,7 @@ def _is_table(chosen: Any) -> None:
     if not isinstance(chosen, Mapping):
         raise CheckFailed(
             "✗ optimizers should be a dictionary from names to optimizers.\n"
-            f"  This is {trials.kind(chosen)}."
+            f"  This is {calls.kind(chosen)}."
         )
     if missing := [name for name in ASKED if name not in chosen]:
         there = ", ".join(map(repr, chosen)) or "nothing"
@@ -79,11 +79,11 @@ def _tried(name: str, optimizer: Any, gradients: list[Tree]) -> list[Tree]:
         return _updates(optimizer, gradients)
     except Exception as error:
         call = "optimizer.update(gradients, state, params)"
-        raise CheckFailed(trials.told(name, call, error)) from error
+        raise CheckFailed(calls.told(name, call, error)) from error
 
 
 def _no_transformation(name: str, it: Any) -> str:
-    said = f"✗ {name}: this is {trials.kind(it)}, and no optimizer.\n  Hint: "
+    said = f"✗ {name}: this is {calls.kind(it)}, and no optimizer.\n  Hint: "
     if isinstance(it, str):
         return said + "its name alone does not step; call the function of that name."
     if callable(it):

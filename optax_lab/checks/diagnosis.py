@@ -3,10 +3,11 @@
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from optax_lab.checks import mistakes, trials
-from optax_lab.checks.exercise import Exercise, Outputs, Step, Trial
+from optax_lab.checks.exercise import Exercise, Outputs, Property, Step, Trial
 from optax_lab.checks.failure import CheckFailed
 
 NEAR = 1e-4  # students compute in float32
@@ -40,17 +41,58 @@ def check(exercise: Exercise, f: Step, *, seed: int = 0) -> None:
         if difference is not None:
             known = recognised(exercise, tried, runs)
             raise CheckFailed(_message(exercise, difference, known))
-    for sentence, trial, holds in exercise.properties:
-        if not holds(trials.run(exercise, f, trial)):
-            raise CheckFailed(f"✗ {exercise.name}: this is not true yet: {sentence}.")
+    if exercise.in_jax:
+        _works_in_jax(exercise, f)
+    for it in exercise.properties:
+        _holds(exercise, f, it)
+    _has_no_memory(exercise, f)
+    count = len(tried[1].observations)
+    print(f"✓ {exercise.name}: right by hand, and in {count} random {exercise.unit}s")
+
+
+def _works_in_jax(exercise: Exercise, f: Step) -> None:
+    """Asserts that the step by hand is right in JAX's arrays too."""
+    start, observations = jax.tree.map(
+        lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x,
+        (exercise.by_hand.start, exercise.by_hand.observations),
+    )
+    trial = exercise.by_hand._replace(
+        name=f"{exercise.by_hand.name}, with JAX's arrays,",
+        start=start,
+        observations=observations,
+    )
+    try:
+        rows = trials.run(exercise, f, trial)
+    except CheckFailed as failed:
+        raise CheckFailed(
+            f"{failed}\n  With NumPy's arrays it was right; these were JAX's, as in "
+            "the notebook."
+        ) from failed
+    difference = first_difference(exercise, trial, rows)
+    if difference is not None:
+        raise CheckFailed(_message(exercise, difference, ()))
+
+
+def _holds(exercise: Exercise, f: Step, it: Property) -> None:
+    """Asserts that a property holds."""
+    try:
+        rows = trials.run(exercise, f, it.trial)
+    except CheckFailed as failed:
+        raise CheckFailed(
+            f"{failed}\n  It was asked whether {it.sentence}."
+        ) from failed
+    if not it.holds(rows):
+        raise CheckFailed(f"✗ {exercise.name}: this is not true yet: {it.sentence}.")
+
+
+def _has_no_memory(exercise: Exercise, f: Step) -> None:
+    """Asserts that the step by hand comes to the same a second time."""
     again = trials.run(exercise, f, exercise.by_hand)
     if first_difference(exercise, exercise.by_hand, again) is not None:
         raise CheckFailed(
             f"✗ {exercise.name} answers differently when it is asked a second time.\n"
             "  Hint: does it keep something in a variable outside of it?"
         )
-    count = len(tried[1].observations)
-    print(f"✓ {exercise.name}: right by hand, and in {count} random {exercise.unit}s")
 
 
 def first_difference(

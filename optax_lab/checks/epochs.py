@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from optax_lab.checks import mistakes, trials
+from optax_lab.checks import calls, mistakes
 from optax_lab.checks.failure import CheckFailed
 
 
@@ -16,7 +16,7 @@ class Case(NamedTuple):
     target: float
 
 
-def first_epoch(f: Callable[..., Any], *, seed: int = 0) -> None:
+def first_epoch(f: Any, *, seed: int = 0) -> None:
     """Checks a function that finds the first epoch which reaches a target.
 
     Args:
@@ -28,6 +28,7 @@ def first_epoch(f: Callable[..., Any], *, seed: int = 0) -> None:
     Raises:
       CheckFailed: where it is not right yet, with a hint.
     """
+    calls.fits("first_epoch", _SIGNATURE, f, calls.asked(reference))
     cases = [*CASES, *_drawn(seed)]
     got = [_answer(f, case) for case in cases]
     expected = [reference(*case) for case in cases]
@@ -43,6 +44,7 @@ def first_epoch(f: Callable[..., Any], *, seed: int = 0) -> None:
     print(f"✓ first_epoch: right in {len(cases)} cases")
 
 
+_SIGNATURE = "first_epoch(accuracy, target) -> epoch or None"
 MISTAKES = ("from_zero", "never_is_first", "strictly", "last")
 CASES = (
     Case(np.array([0.2, 0.5, 0.9, 0.8, 0.95]), 0.9),
@@ -74,14 +76,13 @@ def _answer(f: Callable[..., Any], case: Case) -> Any:
     try:
         said = f(case.accuracy.copy(), case.target)
     except Exception as error:
-        call = "first_epoch(accuracy, target) -> epoch or None"
-        raise CheckFailed(trials.told("first_epoch", call, error)) from error
+        raise CheckFailed(calls.told("first_epoch", _SIGNATURE, error, f)) from error
     if said is None:
         return None
     if not _is_whole(said):
         raise CheckFailed(
             "✗ first_epoch should return a whole number or None.\n"
-            f"  This is {trials.kind(said)}."
+            f"  This is {calls.kind(said)}."
         )
     return int(said)
 

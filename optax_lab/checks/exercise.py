@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Outputs = tuple[np.ndarray, ...]
-Step = Callable[..., Any]  # a student's function, or the reference
+Step = Any  # what is handed in: a function, if all is well
 
 
 class Trial(NamedTuple):
@@ -58,6 +58,9 @@ class Exercise(NamedTuple):
       properties: what must be true besides.
       given: the names of what a case holds, for the message that shows it; () where
         there is too much to show.
+      own_state: whether x alone is compared, of the x and the state that are returned;
+        the state is handed on, whatever it is.
+      in_jax: whether the notebook gives it JAX's arrays.
     """
 
     name: str
@@ -65,12 +68,14 @@ class Exercise(NamedTuple):
     outputs: tuple[str, ...]
     call: Callable[[Step, Outputs, Any, Mapping[str, Any], int], Any]
     kept: int
-    reference: Step
+    reference: Callable[..., Any]
     mistakes: tuple[str, ...]
     by_hand: Trial
     draw: Callable[[np.random.Generator], Trial]
     properties: tuple[Property, ...] = ()
     given: tuple[str, ...] = ()
+    own_state: bool = False
+    in_jax: bool = True
 
     @property
     def unit(self) -> str:

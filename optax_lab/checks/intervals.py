@@ -79,6 +79,7 @@ PAIRED_INTERVAL = Exercise(
         "exchanged",
     ),
     given=("a", "b"),
+    in_jax=False,
     by_hand=Trial(
         "the example by hand",
         (),

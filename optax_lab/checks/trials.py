@@ -2,12 +2,13 @@
 
 import copy
 import functools
-import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
+from optax_lab.checks import calls, mistakes, returned
 from optax_lab.checks.exercise import Exercise, Outputs, Step, Trial
 from optax_lab.checks.failure import CheckFailed
 
@@ -16,24 +17,20 @@ def run(exercise: Exercise, f: Step, trial: Trial) -> list[Outputs]:
     """Returns what a function returns at each step, as NumPy arrays.
 
     Raises:
-      CheckFailed: if it raises, changes what it was given, or returns something of
-        another kind.
+      CheckFailed: if it cannot be called, raises, changes what it was given, or returns
+        something of another kind.
     """
-    expected = reference(exercise, trial)
+    arguments = calls.asked(exercise.reference)
+    calls.fits(exercise.name, exercise.signature, f, arguments)
     carry, rows = trial.start, []
-    for t, observation in enumerate(trial.observations, 1):
+    steps = zip(trial.observations, _returns(exercise, trial), strict=True)
+    for t, (observation, like) in enumerate(steps, 1):
         given = copy.deepcopy((carry, observation, trial.hypers))
-        try:
-            with np.errstate(all="ignore"):
-                returned = exercise.call(f, *given, t)
-        except CheckFailed:  # of what the exercise itself looks at
-            raise
-        except Exception as error:
-            raise CheckFailed(told(exercise.name, exercise.signature, error)) from error
+        it = _called(exercise, f, given, t)
         _unchanged(exercise, given, (carry, observation, trial.hypers))
-        outputs = _outputs(exercise, returned, [np.shape(x) for x in expected[t - 1]])
-        rows.append(outputs)
-        carry = outputs[: exercise.kept]
+        leaves = returned.read(exercise, it, like)
+        rows.append(leaves[: len(exercise.outputs)])
+        carry = leaves[: exercise.kept]
     return rows
 
 
@@ -41,38 +38,45 @@ def reference(
     exercise: Exercise, trial: Trial, wrong: tuple[str, ...] = ()
 ) -> list[Outputs]:
     """Returns what the reference returns at each step, or a mistake in its place."""
+    rows = (_flat(exercise, it) for it in _returns(exercise, trial, wrong))
+    return [row[: len(exercise.outputs)] for row in rows]
+
+
+def _returns(
+    exercise: Exercise, trial: Trial, wrong: tuple[str, ...] = ()
+) -> Iterator[Any]:
     f = functools.partial(exercise.reference, wrong=wrong)
-    carry, rows = trial.start, []
-    with np.errstate(all="ignore"):
-        for t, observation in enumerate(trial.observations, 1):
-            returned = exercise.call(f, carry, observation, trial.hypers, t)
-            rows.append(tuple(map(np.asarray, jax.tree.leaves(returned))))
-            carry = rows[-1][: exercise.kept]
-    return rows
+    carry = trial.start
+    for t, observation in enumerate(trial.observations, 1):
+        with np.errstate(all="ignore"):
+            it = exercise.call(f, carry, observation, trial.hypers, t)
+        yield it
+        carry = _flat(exercise, it)[: exercise.kept]
 
 
-def told(name: str, signature: str, error: Exception) -> str:
-    """Says what a function raised, where, and how it is called."""
-    if isinstance(error, NotImplementedError):
-        return f"✗ {name}: nothing is written yet ({error or 'a blank'})"
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    line = f"\n    line {where.lineno}: {where.line}" if where.line else ""
-    kind = type(error).__name__
-    return f"✗ {name} raised {kind}: {error}{line}\n  It is called as {signature}."
+def _flat(exercise: Exercise, it: Any) -> tuple[Any, ...]:
+    if exercise.own_state:
+        return (np.asarray(it[0]), it[1])
+    return tuple(map(np.asarray, jax.tree.leaves(it)))
 
 
-def kind(it: Any) -> str:
-    """Says what a thing is that should be another."""
-    if isinstance(it, str | int | float):
-        return f"the {type(it).__name__} {it!r}"
-    if callable(it):
-        return f"the function {getattr(it, '__name__', type(it).__name__)}"
-    return f"of the type {type(it).__name__}"
+def _called(exercise: Exercise, f: Step, given: tuple[Any, Any, Any], t: int) -> Any:
+    try:
+        with np.errstate(all="ignore"):
+            return exercise.call(f, *given, t)
+    except CheckFailed:  # of what the exercise itself looks at
+        raise
+    except Exception as error:
+        said = [calls.told(exercise.name, exercise.signature, error, f)]
+        at_once = isinstance(error, ZeroDivisionError) and t == 1
+        if at_once and "early" in exercise.mistakes:
+            said += mistakes.told(["early"])
+        raise CheckFailed("\n".join(said)) from error
 
 
 def _unchanged(exercise: Exercise, given: Any, before: Any) -> None:
-    pairs = zip(jax.tree.leaves(given), jax.tree.leaves(before), strict=True)
-    if all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
+    a, b = (jax.tree.leaves(it) for it in (given, before))
+    if len(a) == len(b) and all(map(_same, a, b)):
         return
     raise CheckFailed(
         f"✗ {exercise.name} changes the arrays that it is given.\n"
@@ -82,21 +86,6 @@ def _unchanged(exercise: Exercise, given: Any, before: Any) -> None:
     )
 
 
-def _outputs(exercise: Exercise, returned: Any, shapes: list) -> Outputs:
-    wanted = f"  It should return {exercise.signature.split('->')[1].strip()}."
-    if returned is None:
-        raise CheckFailed(f"✗ {exercise.name} returned nothing.\n{wanted}")
-    leaves = jax.tree.leaves(returned)
-    if len(leaves) != len(exercise.outputs):
-        raise CheckFailed(
-            f"✗ {exercise.name} returned {len(leaves)} values instead of "
-            f"{len(exercise.outputs)}.\n{wanted}"
-        )
-    arrays = tuple(map(np.asarray, leaves))
-    for name, array, shape in zip(exercise.outputs, arrays, shapes, strict=True):
-        if array.shape != shape or array.dtype.kind not in "biuf":
-            raise CheckFailed(
-                f"✗ {exercise.name}: {name} should be numbers of shape {shape}, got "
-                f"{array.dtype} of shape {array.shape}.\n{wanted}"
-            )
-    return arrays
+def _same(a: Any, b: Any) -> bool:
+    numbers = np.asarray(a).dtype.kind in "fc"
+    return np.array_equal(a, b, equal_nan=numbers)

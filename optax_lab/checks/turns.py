@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from optax_lab.checks import diagnosis
+from optax_lab.checks import calls, diagnosis
 from optax_lab.checks.exercise import Exercise, Property, Step, Trial
 from optax_lab.checks.failure import CheckFailed
 
@@ -38,6 +38,7 @@ def _turn(f: Step, carry, observation, hypers, t):
             f"✗ rotated: it should return a function, got {type(turned).__name__}.\n"
             "  Hint: write a function inside of it, and return that one's name."
         )
+    calls.fits("the function that is returned", "function(point)", turned, 1)
     value = turned(point)
     try:
         jax.eval_shape(turned, point)
