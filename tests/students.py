@@ -1,12 +1,13 @@
 # Students who hand in the reference, or one of the mistakes that it can make.
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
 
 from optax_lab import checks
-from optax_lab.checks import mistakes
+from optax_lab.checks import diagnosis, mistakes, trials
 from optax_lab.checks.exercise import Exercise
 
 
@@ -20,6 +21,36 @@ def told(name: str, f, **settings) -> str:
     with pytest.raises(checks.CheckFailed) as caught:
         getattr(checks, name)(f, **settings)
     return str(caught.value)
+
+
+def named(name: str, f, **settings) -> set[str]:
+    """Returns the names of the mistakes that a check says a function looks like."""
+    said = told(name, f, **settings).splitlines()
+    seen = {f"  It looks like {seen}.": m for m, (seen, _) in mistakes.HINTS.items()}
+    return {seen[line] for line in said if "It looks like" in line}
+
+
+def come_to_the_same(exercise: Exercise, one, other) -> bool:
+    """Says whether two sets of mistakes make the same numbers."""
+    tried = [exercise.by_hand, exercise.draw(np.random.default_rng(0))]
+    return all(
+        diagnosis.alike(
+            trial,
+            trials.reference(exercise, trial, tuple(one)),
+            trials.reference(exercise, trial, tuple(other)),
+        )
+        for trial in tried
+    )
+
+
+def pairs_are_told(exercise: Exercise) -> None:
+    """Asserts that of two mistakes those are told, or what comes to the same."""
+    for pair in itertools.combinations(exercise.mistakes, 2):
+        if come_to_the_same(exercise, pair, ()):  # they cancel
+            continue
+        names = named(exercise.name, mistaken(exercise, *pair))
+        assert names
+        assert names <= set(pair) or come_to_the_same(exercise, pair, names)
 
 
 def passes(exercise: Exercise, seed: int, capsys) -> None:

@@ -186,9 +186,32 @@ def test_a_mistake_in_the_first_epoch_is_told_by_its_name(wrong, seed):
 
 
 @pytest.mark.parametrize("pair", list(itertools.combinations(epochs.MISTAKES, 2)))
-def test_two_mistakes_in_the_first_epoch_are_both_told(pair):
+def test_of_two_mistakes_in_the_first_epoch_none_is_told_that_was_not_made(pair):
     said = told(checks.first_epoch, mistaken(*pair))
-    assert all(mistakes.HINTS[name][0] in said for name in pair)
+    names = {m for m in epochs.MISTAKES if mistakes.HINTS[m][0] in said}
+    answers = [
+        [epochs.reference(*case, wrong) for case in (*epochs.CASES, *epochs._drawn(0))]
+        for wrong in (pair, tuple(names))
+    ]
+    assert names == set(pair) or answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("never", [0, -1])
+def test_a_number_for_never_is_told(never):
+    def numbered(accuracy, target):
+        found = epochs.reference(accuracy, target)
+        return never if found is None else found
+
+    said = told(checks.first_epoch, numbered)
+    name = "never_is_zero" if never == 0 else "never_is_minus_one"
+    assert f"It looks like {mistakes.HINTS[name][0]}." in said
+    assert said.count("It looks like") == 1
+
+
+def test_an_epoch_that_is_like_no_known_mistake_has_a_hint_too():
+    said = told(checks.first_epoch, lambda accuracy, target: int(np.argmax(accuracy)))
+    assert "It looks like" not in said
+    assert "Hint: " in said
 
 
 def test_argmax_alone_is_told_both_of_its_mistakes():

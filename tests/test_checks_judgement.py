@@ -32,6 +32,11 @@ def test_a_known_mistake_is_told_by_its_name_with_its_hint(exercise, name, seed)
     students.is_told_by_name(exercise, name, seed)
 
 
+@every
+def test_of_two_mistakes_none_is_told_that_was_not_made(exercise):
+    students.pairs_are_told(exercise)
+
+
 # --- rotated --------------------------------------------------------------------------
 
 
@@ -86,6 +91,26 @@ def blank(*_):
 )
 def test_what_turns_nothing_is_told_in_a_sentence(f, said):
     assert said in students.told("rotated", f)
+
+
+@pytest.mark.parametrize("signs", [(1, 1), (-1, -1), (1, -1), (-1, 1)])
+def test_only_two_of_four_pairs_of_signs_make_a_turn(signs):
+    def signed(f, degrees):
+        a = jnp.deg2rad(degrees)
+        cos, sin = jnp.cos(a), jnp.sin(a)
+
+        def turned(point):
+            x, y = point
+            sines = signs[0] * sin * y, signs[1] * sin * x
+            return f(jnp.stack([cos * x + sines[0], cos * y + sines[1]]))
+
+        return turned
+
+    if signs == (1, -1):
+        checks.rotated(signed)
+        return
+    told = {(-1, 1): {"turned_back"}, (1, 1): {"no_minus"}, (-1, -1): {"two_minus"}}
+    assert students.named("rotated", signed) == told[signs]
 
 
 # --- has_converged --------------------------------------------------------------------

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 
 from optax_lab.checks import (
+    adams,
     averages,
     basics,
     choices,
@@ -227,12 +228,12 @@ def test_every_mistake_that_a_check_knows_is_made_in_a_notebook():
         for tasks in mistaken.EDITS.values()
         for task, wrong in tasks.items()
     }
-    rooms = (averages, basics, descents, intervals, stopping, turns)
+    rooms = (adams, averages, basics, descents, intervals, stopping, turns)
     exercises = [it for room in rooms for it in vars(room).values()]
     known = {x.name: set(x.mistakes) for x in exercises if isinstance(x, Exercise)}
     known["first_epoch"] = set(epochs.MISTAKES)
     known["optimizers"] = {m for it in choices.ASKED.values() for m in it.wrong}
-    assert len(known) == 12
+    assert len(known) == 13
     missing = {task: known[task] - made.get(task, set()) for task in known}
     assert not any(missing.values()), missing
 

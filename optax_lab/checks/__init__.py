@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from optax_lab import lazy
 
 if TYPE_CHECKING:
+    from optax_lab.checks.adams import adam, rmsprop_corrected
     from optax_lab.checks.averages import moving_average
     from optax_lab.checks.basics import batched, descend, slope
     from optax_lab.checks.choices import optimizers
-    from optax_lab.checks.descents import adam, momentum, rmsprop
+    from optax_lab.checks.descents import momentum, rmsprop
     from optax_lab.checks.epochs import first_epoch
     from optax_lab.checks.failure import CheckFailed
     from optax_lab.checks.intervals import paired_interval
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "CheckFailed": "failure",
-    "adam": "descents",
+    "adam": "adams",
     "batched": "basics",
     "descend": "basics",
     "first_epoch": "epochs",
@@ -33,6 +34,7 @@ _MODULES = {
     "optimizers": "choices",
     "paired_interval": "intervals",
     "rmsprop": "descents",
+    "rmsprop_corrected": "adams",
     "rotated": "turns",
     "slope": "basics",
 }
@@ -49,6 +51,7 @@ __all__ = [
     "optimizers",
     "paired_interval",
     "rmsprop",
+    "rmsprop_corrected",
     "rotated",
     "slope",
 ]

@@ -22,12 +22,14 @@ def moving_average(f: Step, *, seed: int = 0) -> None:
 
 
 def _reference(s, y, rho, t, wrong=()):
+    rho = 1 - rho if "other_rho" in wrong else rho
     kept, new = (1 - rho, rho) if "swapped" in wrong else (rho, 1 - rho)
     s = kept * s + (1.0 if "no_weight" in wrong else new) * y
     power = rho ** (t - ("early" in wrong) + ("late" in wrong))
     missing = 1 + power if "plus_power" in wrong else np.subtract(1, power)
     corrected = s if "no_correction" in wrong else s / missing
-    return (corrected if "fed_back" in wrong else s), corrected
+    s = corrected if "fed_back" in wrong else s
+    return (corrected, s) if "order" in wrong else (s, corrected)
 
 
 def _draw(random: np.random.Generator) -> Trial:
@@ -56,9 +58,11 @@ MOVING_AVERAGE = Exercise(
         "plus_power",
         "no_correction",
         "fed_back",
+        "order",
+        "other_rho",
     ),
     by_hand=Trial(
-        "the example by hand", (np.zeros(()),), [np.array(2.0)], {"rho": 0.5}
+        "the example by hand", (np.zeros(()),), [np.array(2.0)], {"rho": 0.75}
     ),
     draw=_draw,
     properties=(

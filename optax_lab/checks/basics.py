@@ -59,7 +59,7 @@ def _batched(xs, wrong=()):
 def _descend(x, lr, steps, wrong=()):
     point = x
     for _ in range(steps - ("too_few" in wrong) + ("too_many" in wrong)):
-        step = lr * _slope(point)
+        step = (1.0 if "no_lr" in wrong else lr) * _slope(point)
         point = point + step if "plus" in wrong else point - step
     return x if "start" in wrong else point
 
@@ -127,7 +127,7 @@ DESCEND = Exercise(
     call=lambda f, carry, given, hypers, t: f(*given),
     kept=0,
     reference=_descend,
-    mistakes=("plus", "start", "too_few", "too_many"),
+    mistakes=("plus", "start", "too_few", "too_many", "no_lr"),
     given=("x", "lr", "steps"),
     by_hand=Trial("the example by hand", (), [(3.75, 0.5, 1)], {}),
     draw=_draw_descents,

@@ -112,13 +112,14 @@ def recognised(
     """Returns the mistake, or the two, that come to these outputs in every trial."""
     for wrong in mistakes.guesses(exercise.mistakes):
         rows = (trials.reference(exercise, trial, wrong) for trial in tried)
-        same = (
-            all(map(_alike, a, b, trial.observations))
-            for trial, a, b in zip(tried, rows, runs, strict=True)
-        )
-        if all(same):
+        if all(map(alike, tried, rows, runs)):
             return wrong
     return ()
+
+
+def alike(trial: Trial, expected: list[Outputs], got: list[Outputs]) -> bool:
+    """Says whether the outputs of all steps agree."""
+    return all(map(_alike, expected, got, trial.observations))
 
 
 def _alike(expected: Outputs, got: Outputs, observation: Any) -> bool:

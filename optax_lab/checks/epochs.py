@@ -38,14 +38,21 @@ def first_epoch(f: Any, *, seed: int = 0) -> None:
                 f"✗ first_epoch: for accuracies {_numbers(case.accuracy)} and the "
                 f"target {case.target:g}",
                 f"  it should return {right}, and returns {answer}.",
-                *mistakes.told(_recognised(cases, got)),
+                *_hints(_recognised(cases, got)),
             ]
             raise CheckFailed("\n".join(lines))
     print(f"✓ first_epoch: right in {len(cases)} cases")
 
 
 _SIGNATURE = "first_epoch(accuracy, target) -> epoch or None"
-MISTAKES = ("from_zero", "never_is_first", "strictly", "last")
+MISTAKES = (
+    "from_zero",
+    "never_is_first",
+    "strictly",
+    "last",
+    "never_is_zero",
+    "never_is_minus_one",
+)
 CASES = (
     Case(np.array([0.2, 0.5, 0.9, 0.8, 0.95]), 0.9),
     Case(np.array([0.95, 0.96]), 0.9),
@@ -60,9 +67,15 @@ def reference(
     """Returns the first epoch that reaches a target; with mistakes, another number."""
     reached = accuracy > target if "strictly" in wrong else accuracy >= target
     if not reached.any() and "never_is_first" not in wrong:
-        return None
+        return _never(wrong)
     epochs = np.flatnonzero(reached) if reached.any() else np.zeros(1, int)
     return int(epochs[-1 if "last" in wrong else 0]) + ("from_zero" not in wrong)
+
+
+def _never(wrong: tuple[str, ...]) -> int | None:
+    if "never_is_zero" in wrong:
+        return 0
+    return -1 if "never_is_minus_one" in wrong else None
 
 
 def _drawn(seed: int) -> list[Case]:
@@ -97,6 +110,15 @@ def _recognised(cases: list[Case], got: list[Any]) -> tuple[str, ...]:
         if [reference(*case, wrong) for case in cases] == got:
             return wrong
     return ()
+
+
+def _hints(known: tuple[str, ...]) -> list[str]:
+    if known:
+        return mistakes.told(known)
+    return [
+        "  Hint: go through these accuracies one after the other, and count. Where do",
+        "  you stop, and what if you never do?",
+    ]
 
 
 def _numbers(x: np.ndarray) -> str:

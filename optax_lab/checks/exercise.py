@@ -20,7 +20,7 @@ class Trial(NamedTuple):
     """
 
     name: str
-    start: Outputs
+    start: tuple[Any, ...]
     observations: Sequence[Any]
     hypers: Mapping[str, Any]
 

@@ -2,23 +2,23 @@
 
 HINTS: dict[str, tuple[str, str]] = {
     "no_weight": (
-        "a new value that is added whole: the weight 1 − ρ is missing",
+        "a new value that is added whole, without a weight",
         "the weights of the old and the new value must sum to 1.",
     ),
     "no_weight_r": (
-        "a square that is added whole: the weight 1 − ρ is missing in r",
+        "a new square that is added to r whole",
         "the weights of the old and the new value must sum to 1.",
     ),
     "swapped": (
-        "ρ and 1 − ρ in each other's place",
+        "the weights of the old and the new value in each other's place",
         "a large ρ is a long memory: which of the two does it keep?",
     ),
     "plus": (
-        "a plus where a minus belongs",
+        "a step along the slope, not against it",
         "g points up the slope; which way is down?",
     ),
     "plus_power": (
-        "1 + ρᵗ where 1 − ρᵗ belongs",
+        "a correction in the wrong direction: it makes an average smaller",
         "after one step the average is (1 − ρ)·y; divided by what is it y?",
     ),
     "delta_outside": (
@@ -56,6 +56,38 @@ HINTS: dict[str, tuple[str, str]] = {
     "no_memory": (
         "a step along g alone",
         "the average is computed; is it used?",
+    ),
+    "no_lr": (
+        "a step whose length has nothing to do with lr",
+        "how far should it go if lr is half as large?",
+    ),
+    "no_delta": (
+        "a root of the average alone, whatever δ is",
+        "if the gradient has been 0 all along, what is divided by?",
+    ),
+    "order": (
+        "two right results in each other's place",
+        "in which order are they asked for?",
+    ),
+    "pair_order": (
+        "two averages that change places when they are handed on",
+        "in which order are they given?",
+    ),
+    "v_uncorrected": (
+        "a corrected scale under a direction that is not",
+        "which of the averages start at 0?",
+    ),
+    "r_uncorrected": (
+        "a corrected direction over a scale that is not",
+        "which of the averages start at 0?",
+    ),
+    "averaged": (
+        "a step along an average of the gradients",
+        "RMSProp averages one thing only: which?",
+    ),
+    "other_rho": (
+        "a ρ that is the weight of what is new, everywhere",
+        "a large ρ is a long memory here.",
     ),
     "one_rho": (
         "one ρ for both averages",

@@ -41,6 +41,14 @@ HINTS: dict[str, tuple[str, str]] = {
         "the first epoch where the target is never reached",
         "the largest of nothing but False is the first of them. Who asks whether any?",
     ),
+    "never_is_zero": (
+        "0 for a target that is never reached",
+        "whoever computes with it takes it for an epoch. What stands for none?",
+    ),
+    "never_is_minus_one": (
+        "-1 for a target that is never reached",
+        "whoever computes with it takes it for an epoch. What stands for none?",
+    ),
     "strictly": (
         "a target that must be exceeded",
         "an accuracy that is equal to the target has reached it.",
@@ -70,8 +78,12 @@ HINTS: dict[str, tuple[str, str]] = {
         "both new coordinates are made from the old point: is it still there?",
     ),
     "no_minus": (
-        "a turn without a minus sign",
+        "signs that do not belong to one turn",
         "a turn keeps a point's distance from the origin. Does this one?",
+    ),
+    "two_minus": (
+        "signs that do not belong to one and the same turn",
+        "turn a point by hand, by a quarter. Is it as far from the origin as before?",
     ),
     "nan_converged": (
         "a NaN that counts as converged",
@@ -118,15 +130,15 @@ HINTS: dict[str, tuple[str, str]] = {
         "converged is where the gradient is *short*.",
     ),
     "ddof": (
-        "a standard deviation that divides by n",
-        "the mean was estimated from the same numbers: n − 1 are left (`ddof`).",
+        "a spread that is a little too small, the more so the fewer the runs",
+        "the mean was estimated from the same numbers. What does `std` divide by?",
     ),
     "no_root_n": (
         "the spread of single differences, not of their mean",
         "a mean of n numbers spreads less than one of them: by which factor?",
     ),
     "over_n": (
-        "a division by n where √n belongs",
+        "an interval that shrinks too fast as runs are added",
         "a variance of a mean is n times smaller. And its root?",
     ),
     "unpaired": (
@@ -146,7 +158,7 @@ HINTS: dict[str, tuple[str, str]] = {
         "one of them was spent on the mean.",
     ),
     "exchanged": (
-        "b − a where a − b is asked for",
+        "an interval on the other side of 0",
         "if a is larger everywhere, which sign should the interval have?",
     ),
 }

@@ -58,7 +58,8 @@ def _rotated(f, degrees, wrong=()):
 
     def turned(point):
         x, y = point
-        new_x = x if "only_y" in wrong else cos * x + sin * y
+        up = -sin if "two_minus" in wrong else sin
+        new_x = x if "only_y" in wrong else cos * x + up * y
         x = new_x if "overwritten" in wrong else x
         down = sin if "no_minus" in wrong else -sin
         new_y = y if "only_x" in wrong else down * x + cos * y
@@ -85,7 +86,15 @@ ROTATED = Exercise(
     call=_turn,
     kept=0,
     reference=_rotated,
-    mistakes=("turned_back", "radians", "only_x", "only_y", "overwritten", "no_minus"),
+    mistakes=(
+        "turned_back",
+        "radians",
+        "only_x",
+        "only_y",
+        "overwritten",
+        "no_minus",
+        "two_minus",
+    ),
     given=("point", "degrees"),
     by_hand=Trial(
         "the example by hand, a turn of (x + 4)² + 10y²,",
