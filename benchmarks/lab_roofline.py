@@ -16,20 +16,20 @@ import bench
 import numpy as np
 import timing
 
-SIDE, EPOCHS = 3000, 10
+SIDE, QUICK_SIDE, EPOCHS = 3000, 500, 10
 FIRST = 40 * 200  # the first layer's kernels, whose inputs need no gradient
 
 
-def matmul_everywhere() -> tuple[Callable, int]:
+def matmul_everywhere(side: int) -> tuple[Callable, int]:
     """Returns a function that multiplies matrices on all devices, and its FLOPs."""
     import jax
     import jax.numpy as jnp
 
-    ones = np.ones((SIDE, SIDE), np.float32)
+    ones = np.ones((side, side), np.float32)
     matrices = [jax.device_put(ones, device) for device in jax.devices()]
     multiply = jax.jit(jnp.matmul)
     run = lambda: jax.block_until_ready([multiply(m, m) for m in matrices])
-    return run, 2 * SIDE**3 * len(matrices)
+    return run, 2 * side**3 * len(matrices)
 
 
 def train_everywhere() -> tuple[Callable, int]:
@@ -73,14 +73,15 @@ def flops_of_an_epoch(params) -> int:
 def measure(options: argparse.Namespace) -> bench.Report:
     """Times products and trainings in turn."""
     report = bench.Report("lab_roofline", __doc__)
-    work = {"a product": matmul_everywhere(), "trainings": train_everywhere()}
+    side = QUICK_SIDE if options.quick else SIDE
+    work = {"a product": matmul_everywhere(side), "trainings": train_everywhere()}
     functions = {name: run for name, (run, _) in work.items()}
     for name, seconds in timing.interleave(functions, options.repeats).items():
         rates = work[name][1] / np.array(seconds) / 1e9
         report.add("all devices", name, "rate", "GFLOP a second", rates)
     shares = report.ratios("all devices", "rate", "trainings", "a product")
     where = "a GPU" if options.device == "gpu" else "all cores"
-    told = f"rate of trainings on {where}, in one float32 3000² product's"
+    told = f"rate of trainings on {where}, in one float32 {side}² product's"
     report.claim(told, 100 * shares, "%")
     report.facts |= {"turns": options.repeats}
     return report

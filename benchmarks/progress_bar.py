@@ -2,7 +2,7 @@
 
 Goal: the bar costs less than 2 % of the time.
 
-    python benchmarks/progress_bar.py [--json benchmarks/results/progress_bar.json]
+    python benchmarks/progress_bar.py [--out benchmarks/results] [--quick]
 """
 
 import argparse
@@ -11,13 +11,12 @@ import os
 import pty
 import sys
 import threading
-from pathlib import Path
+from collections.abc import Callable
 
-import jax
-import numpy as np
+import bench
 import timing
 
-GOAL = 1.02
+WITH, WITHOUT = "with a bar", "without"
 
 
 def terminal():
@@ -33,58 +32,71 @@ def terminal():
     return os.fdopen(slave, "w", buffering=1)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+def training(epochs: int) -> Callable:
+    """Returns a function that trains the lab's network by blocks of 10 epochs."""
+    import jax
+    import lab_task
 
-    import lab_loop
-
-    from optax_lab.cli import progress
     from optax_lab.runs import training
 
-    problem, data = lab_loop.lab_problem()
-    optimizer, key = lab_loop.lab_optimizer("adam"), jax.random.key(0)
+    problem, data = lab_task.problem()
+    optimizer = lab_task.optimizer("adam")
     advance = jax.jit(
         lambda run, data: training.advance(problem, optimizer, run, data, epochs=10)
     )
-    start = training.start(problem, optimizer, key)
-    screen = terminal()
+    start = training.start(problem, optimizer, jax.random.key(0))
 
-    def plain(on_block=lambda epochs: None):
+    def train(on_block=lambda epochs: None):
         run = start
-        for _ in range(options.epochs // 10):
+        for _ in range(epochs // 10):
             run, _ = jax.block_until_ready(advance(run, data))
             on_block(10)
 
-    def with_bar():
-        ours, sys.stderr = sys.stderr, screen
-        try:
-            with progress.bar("adam", options.epochs) as on_block:
-                plain(on_block)
-        finally:
-            sys.stderr = ours
+    return train
 
-    seconds = timing.interleave(
-        {"with a bar": with_bar, "without": plain}, options.repeats
+
+def contenders(epochs: int) -> dict[str, Callable]:
+    """Returns a training with a bar, whose terminal is one of its own, and without."""
+    from optax_lab.cli import progress
+
+    train, screen = training(epochs), terminal()
+
+    def with_bar():
+        with (
+            contextlib.redirect_stderr(screen),
+            progress.bar("adam", epochs) as on_block,
+        ):
+            train(on_block)
+
+    return {WITH: with_bar, WITHOUT: train}
+
+
+def measure(options: argparse.Namespace) -> bench.Report:
+    """Times both in turn."""
+    report = bench.Report("progress_bar", __doc__)
+    case = f"{options.epochs} epochs"
+    turns = timing.interleave(contenders(options.epochs), options.repeats)
+    for who, seconds in turns.items():
+        report.add(case, who, "time", "s", seconds)
+    report.claim(
+        "`train` with a progress bar, time over that without",
+        report.ratios(case, "time", WITH, WITHOUT),
+        at_most=1.02,
     )
-    against = timing.ratio(seconds["with a bar"], seconds["without"])
-    print(
-        f"with a bar / without: {against['median']:.3f} "
-        f"(quartiles {against['low']:.3f} to {against['high']:.3f}; goal {GOAL})"
-    )
-    results = {
-        "seconds": {name: float(np.median(s)) for name, s in seconds.items()},
-        "ratio": against,
-        "goal": GOAL,
-        "epochs": options.epochs,
-        "repeats": options.repeats,
-        "machine": timing.machine("jax", "rich"),
-    }
-    timing.write(options.json, results)
+    report.facts |= {"turns": options.repeats}
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = bench.parser(__doc__, repeats=15)
+    parser.add_argument("--epochs", type=int, default=40)
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.epochs, options.repeats = 10, 2
+    bench.start(options)
+    bench.finish(measure(options), options, "rich")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,23 +6,24 @@ circular shifts of the training signals. Goals, on 50,000 fresh test examples: 7
 1000. The hyperparameters were chosen on the validation set (`--search`), with seeds
 that are not reported.
 
-    python benchmarks/recipes.py [--seeds 10] [--json benchmarks/results/recipes.json]
+    python benchmarks/recipes.py [--seeds 10] [--out benchmarks/results] [--quick]
     python benchmarks/recipes.py --search
 """
 
 import argparse
-import functools
-import os
-from collections.abc import Callable
-from pathlib import Path
+import sys
 from typing import Any, NamedTuple
 
-import jax
+import bench
 import numpy as np
-import timing
 
 FIRST_SEED = 100  # of those that are reported
 TUNING_SEEDS = 2
+SPLITS = {  # what is measured at the end, and how it is told
+    "test": "accuracy on 50,000 fresh examples",
+    "frozen_test": "accuracy on the frozen 1000",
+    "full_train": "accuracy on the training set",
+}
 
 
 class Recipe(NamedTuple):
@@ -33,7 +34,7 @@ class Recipe(NamedTuple):
     weight_decay: float
     epochs: int
     shift: int
-    goal: float | None
+    goal: float
     searched: list[tuple[float, float]]
 
 
@@ -55,6 +56,8 @@ RECIPES = {
 
 def train(recipe: Recipe, seeds: range, points: list[tuple[float, float]]):
     """Trains every point with every seed; returns the final measures, in order."""
+    import jax
+
     import optax_lab
     from optax_lab.comparison import tasks
     from optax_lab.studies import execute, schedules
@@ -80,55 +83,67 @@ def train(recipe: Recipe, seeds: range, points: list[tuple[float, float]]):
     return [trained.final for trained in work]
 
 
-def search(recipe: Recipe) -> None:
-    """Prints the validation accuracy of every point of a recipe."""
+def search(report: bench.Report, name: str, recipe: Recipe) -> None:
+    """Adds the validation accuracy of every point of a recipe."""
     finals = train(recipe, range(TUNING_SEEDS), recipe.searched)
     accuracies = [100 * final["accuracy/full_validation"] for final in finals]
-    rows = np.reshape(accuracies, (-1, TUNING_SEEDS)).mean(axis=1)
-    for (rate, decay), accuracy in zip(recipe.searched, rows, strict=True):
-        print(f"  rate {rate:g}, decay {decay:g}: {accuracy:.2f} %", flush=True)
+    rows = np.reshape(accuracies, (-1, TUNING_SEEDS))
+    for (rate, decay), row in zip(recipe.searched, rows, strict=True):
+        case = f"{name}: rate {rate:g}, decay {decay:g}"
+        report.add(case, "optax_lab", "validation accuracy", "%", row)
 
 
-def report(recipe: Recipe, seeds: int) -> dict[str, Any]:
-    """Trains a recipe with its seeds and prints its accuracies."""
+def reported(report: bench.Report, name: str, recipe: Recipe, seeds: int) -> None:
+    """Trains a recipe with its seeds and holds its mean accuracy against the goal."""
     from optax_lab.studies import scores
+    from optax_lab.views import style
 
     seeds_ = range(FIRST_SEED, FIRST_SEED + seeds)
     finals = train(recipe, seeds_, [(recipe.rate, recipe.weight_decay)])
-    told: dict[str, Any] = {
-        k: v for k, v in recipe._asdict().items() if k != "searched"
-    }
-    for split in ("test", "frozen_test", "full_train"):
-        values = [100 * float(final[f"accuracy/{split}"]) for final in finals]
-        mean, low, high = scores.mean_interval(values)
-        told[split] = {"mean": mean, "interval": [low, high], "values": values}
-        print(f"  {split}: {mean:.2f} % ({low:.2f} to {high:.2f})", flush=True)
-    return told | {"reached": told["test"]["mean"] >= (recipe.goal or 0)}
+    for split, told in SPLITS.items():
+        values = [100 * final[f"accuracy/{split}"] for final in finals]
+        report.add(name, "optax_lab", told, "%", values)
+    epochs = style.count(recipe.epochs, "epoch")
+    what = f"{name}, {epochs}, 50,000 fresh examples, mean of {seeds} seeds"
+    found = report.values(name, "optax_lab", SPLITS["test"])
+    report.estimate(what, scores.mean_interval(found), "%", at_least=recipe.goal)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def chosen(options: argparse.Namespace) -> dict[str, Recipe]:
+    """Returns the recipes that are asked for; quickly, the first and of one epoch."""
+    asked = {name: of for name, of in RECIPES.items() if options.only in name}
+    if not options.quick:
+        return asked
+    name, recipe = next(iter(asked.items()))
+    return {name: recipe._replace(epochs=1, searched=recipe.searched[:1])}
+
+
+def measure(options: argparse.Namespace) -> bench.Report:
+    """Trains every recipe that is asked for, or searches its hyperparameters."""
+    report = bench.Report("recipes", __doc__)
+    for name, recipe in chosen(options).items():
+        if options.search:
+            search(report, name, recipe)
+        else:
+            reported(report, name, recipe, options.seeds)
+    report.facts |= {"first seed": FIRST_SEED, "seeds": options.seeds}
+    report.notes.append("Intervals are Student's, of a mean over seeds.")
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = bench.parser(__doc__)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--search", action="store_true", help="of the hyperparameters")
-    parser.add_argument("--only", help="recipes whose name holds this")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    if options.json and (options.search or options.only):
-        parser.error("--json is for a run of all recipes")
-    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
-    results = {}
-    for name, recipe in RECIPES.items():
-        if options.only and options.only not in name:
-            continue
-        print(name, flush=True)
-        run: Callable = (
-            search if options.search else functools.partial(report, seeds=options.seeds)
-        )
-        results[name] = run(recipe)
-    seeds = list(range(FIRST_SEED, FIRST_SEED + options.seeds))
-    machine = timing.machine("jax", "optax", "flax", "mnist1d")
-    timing.write(options.json, {"recipes": results, "seeds": seeds, "machine": machine})
+    parser.add_argument("--only", default="", help="recipes whose name holds this")
+    options = parser.parse_args(arguments)
+    if options.out and (options.search or options.only):
+        parser.error("--out is for a run of all recipes")
+    options.seeds = 2 if options.quick else options.seeds
+    bench.start(options, cores=bench.available_cores())
+    bench.finish(measure(options), options, "optax", "flax", "mnist1d")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

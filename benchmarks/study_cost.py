@@ -1,140 +1,171 @@
 """Measures what a study costs per training, and how much of the cores it uses.
 
 Growth: the CPU time of one training among 8, 64 and 512, taken in turn, without the
-first chunk, which compiles. Goal: the same within 10 %.
+first chunk, which compiles. Goal: the same within 10 %. On a GPU, whose work takes no
+CPU time, the time that passes, among 64 and 512.
 
 Rate: a study with its ledger, a float32 product of 3000 × 3000 on every device after
 each of its chunks. Goal: 80 % of the product's rate. Only products with the network's
 kernels are counted, of training and of evaluation.
 
-    python benchmarks/study_cost.py [--json benchmarks/results/study_cost.json]
-    python benchmarks/study_cost.py --quick
+    python benchmarks/study_cost.py [--out benchmarks/results] [--quick]
 """
 
 import argparse
-import os
-import statistics
+import functools
+import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import jax
+import bench
 import numpy as np
-import timing
 
-SIZES = (8, 64, 512)
+SIZES = {"cpu": (8, 64, 512), "gpu": (64, 512)}
+CHUNKS = 16  # of a study's search
 KERNELS = 40 * 200 + 4 * 200 * 200 + 200 * 10
 FIRST = 40 * 200  # the first layer's kernels, whose inputs need no gradient
 EXAMPLES, EACH_EPOCH, AT_END = 4000, 2000, 14_000
-GROWTH, SHARE = 0.1, 0.8  # the goals
 
 
-def cost(size: int, epochs: int) -> float:
-    """Returns the CPU seconds of each of `size` trainings, the first chunk excepted."""
-    from optax_lab import adam
-    from optax_lab.comparison import tasks
+def chunk_of(device: str) -> int:
+    """Returns how many runs are trained at once."""
+    import jax
+
     from optax_lab.studies import execute
 
-    task = tasks.mnist1d()
+    return jax.device_count() * (execute.GPU_WIDTH if device == "gpu" else 1)
+
+
+@functools.cache
+def task() -> Any:
+    from optax_lab.comparison import tasks
+
+    return tasks.mnist1d()
+
+
+# --- Growth ---------------------------------------------------------------------------
+
+
+def cost(size: int, epochs: int, device: str) -> float:
+    """Returns the seconds of each of `size` trainings, the first chunk excepted."""
+    import jax
+
+    from optax_lab import adam
+    from optax_lab.studies import execute
+
+    clock = time.perf_counter if device == "gpu" else time.process_time
+    problem, data = task().problem, task().tuning
     keys = jax.vmap(jax.random.key)(np.arange(size, dtype=np.uint32))
     rates = np.geomspace(1e-4, 1e-2, size).astype(np.float32)
-    marks = []  # after each training
-    for _ in execute.trainings(
-        *(task.problem, adam, task.tuning, keys),
+    work = execute.trainings(
+        *(problem, adam, data, keys),
         epochs=epochs,
         hypers={"learning_rate": rates},
-    ):
-        marks.append(time.process_time())
-    width = jax.device_count()
-    return (marks[-1] - marks[width - 1]) / (size - width)
+    )
+    marks = [clock() for _ in work]  # after each training
+    chunk = chunk_of(device)
+    return (marks[-1] - marks[chunk - 1]) / (size - chunk)
 
 
-def growth(sizes: tuple[int, ...], epochs: int, repeats: int) -> dict[str, Any]:
-    """Measures each size in turn, and the ratio of each to the smallest."""
-    seconds: dict[int, list[float]] = {size: [] for size in sizes}
-    for _ in range(repeats):
+def growth(report: bench.Report, options: argparse.Namespace) -> None:
+    """Measures each size in turn, and claims the ratio of each to the smallest."""
+    told = "time" if options.device == "gpu" else "CPU time"
+    sizes, epochs = SIZES[options.device], 2
+    if options.quick:
+        chunk = chunk_of(options.device)
+        sizes, epochs = (2 * chunk, 4 * chunk), 1
+    taken: dict[int, list[float]] = {size: [] for size in sizes}
+    for _ in range(options.repeats):
         for size in sizes:
-            seconds[size].append(cost(size, epochs))
-    told: dict[str, Any] = {"epochs": epochs, "cpu_seconds": seconds, "ratios": {}}
+            taken[size].append(cost(size, epochs, options.device))
     for size in sizes:
-        ratio = timing.ratio(seconds[size], seconds[sizes[0]])
-        told["ratios"][size] = ratio
-        middle = statistics.median(seconds[size])
-        print(
-            f"{size} trainings: {middle:.3f} CPU seconds each, "
-            f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f}) of "
-            f"{sizes[0]}",
-            flush=True,
-        )
-    ratios = [ratio["median"] for ratio in told["ratios"].values()]
-    return told | {"reached": max(abs(ratio - 1) for ratio in ratios) <= GROWTH}
+        report.add("a training", f"among {size}", told, "s", taken[size])
+    for size in sizes[1:]:
+        what = f"{told} of a training among {size}, over that among {sizes[0]}"
+        ratios = np.divide(taken[size], taken[sizes[0]])
+        report.claim(what, ratios, at_least=0.9, at_most=1.1)
 
 
-def rate(points: int, epochs: int) -> dict[str, Any]:
-    """Measures a study's rate against a product's, chunk by chunk."""
+# --- Rate -----------------------------------------------------------------------------
+
+
+class Pace:
+    """Multiplies after every chunk of runs, and notes how long each of both took.
+
+    Attributes:
+      taken: the seconds of a chunk and of a product, chunk by chunk. The first chunk
+        compiles.
+    """
+
+    def __init__(self, chunk: int, multiply: Callable):
+        self.chunk, self.multiply, self.runs = chunk, multiply, 0
+        self.taken: list[tuple[float, float]] = []
+        self.began = time.perf_counter()
+
+    def on_run(self, record: Any) -> None:
+        """Is told every run that has ended."""
+        self.runs += 1
+        if self.runs % self.chunk:
+            return
+        trained = time.perf_counter()
+        self.multiply()
+        multiplied = time.perf_counter()
+        self.taken.append((trained - self.began, multiplied - trained))
+        self.began = multiplied
+
+
+def rate(report: bench.Report, options: argparse.Namespace) -> None:
+    """Measures a study's rate against a product's, chunk by chunk of its search."""
     import lab_roofline
 
     from optax_lab import adam, comparison
-    from optax_lab.comparison import tasks
     from optax_lab.studies import plan, study
 
-    multiply, product = lab_roofline.matmul_everywhere()
+    epochs, chunks = (1, 2) if options.quick else (20, CHUNKS)
+    side = lab_roofline.QUICK_SIDE if options.quick else lab_roofline.SIDE
+    multiply, product = lab_roofline.matmul_everywhere(side)
     multiply()
-    width = jax.device_count()
-    forward = 2 * KERNELS * (EACH_EPOCH * epochs + AT_END)
-    flops = EXAMPLES * epochs * (6 * KERNELS - 2 * FIRST) + forward
-    marks, shares, rates = [], [], []
-
-    def on_run(record: Any) -> None:
-        marks.append(time.perf_counter())
-        if len(marks) < width:
-            return
-        began = time.perf_counter()
-        multiply()
-        ended = time.perf_counter()
-        if len(marks) == width and rates:  # not the chunk that compiled
-            trained = width * flops / (began - rates[-1][0])
-            multiplied = product / (ended - began)
-            shares.append(trained / multiplied)
-            rates[-1] = (rates[-1][0], trained, multiplied)
-        rates.append((ended, 0.0, 0.0))
-        marks.clear()
-
+    chunk = chunk_of(options.device)
+    points = 1 << (chunks * chunk - 1).bit_length()  # a power of two
+    pace = Pace(chunk, multiply)
     made = comparison.contender("adam", adam)
-    tier = plan.Tier(points, 1, width, epochs)
-    study.conduct([made], tasks.mnist1d(), tier, on_run=on_run)
-    shares = shares[: points // width - 1]  # of the search: the report is larger
-    low, middle, high = np.percentile(shares, [25, 50, 75])
-    share = {"median": float(middle), "low": float(low), "high": float(high)}
-    found = np.array(rates[: len(shares)])[:, 1:] / 1e9
-    training, matmul = np.median(found, axis=0)
-    print(
-        f"a study: {training:.0f} GFLOP/s, a product: {matmul:.0f}, share "
-        f"{100 * middle:.0f} % (quartiles {100 * low:.0f} to {100 * high:.0f})",
-        flush=True,
-    )
-    per_second = {"study": float(training), "matmul": float(matmul)}
-    told = {"epochs": epochs, "chunks": len(shares), "share": share}
-    reached = share["median"] >= SHARE
-    return told | {"gflops_per_second": per_second, "reached": reached}
+    tier = plan.Tier(points, 1, chunk, epochs)
+    study.conduct([made], task(), tier, on_run=pace.on_run)
+    taken = np.array(pace.taken[1 : points // chunk])  # the report is larger
+    flops = np.array([chunk * flops_of_a_training(epochs), product])
+    case = f"chunks of {chunk} trainings"
+    for who, found in zip(
+        ("a study", "a product"), (flops / taken / 1e9).T, strict=True
+    ):
+        report.add(case, who, "rate", "GFLOP a second", found)
+    shares = report.ratios(case, "rate", "a study", "a product")
+    what = f"rate of a study with its ledger, in one float32 {side}² product's"
+    report.claim(what, 100 * shares, "%", at_least=80)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="small, to see it run")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
-    sizes = (4, 8) if options.quick else SIZES
-    repeats = 1 if options.quick else options.repeats
-    results = {
-        "rate": rate(8, 2) if options.quick else rate(32, 20),
-        "growth": growth(sizes, 1 if options.quick else 2, repeats),
-        "machine": timing.machine("jax", "optax", "flax"),
-    }
-    timing.write(options.json, results)
+def flops_of_a_training(epochs: int) -> int:
+    """Counts the FLOPs of products with kernels, in training and in evaluation."""
+    forward = 2 * KERNELS * (EACH_EPOCH * epochs + AT_END)
+    return EXAMPLES * epochs * (6 * KERNELS - 2 * FIRST) + forward
+
+
+def measure(options: argparse.Namespace) -> bench.Report:
+    """Measures both."""
+    report = bench.Report("study_cost", __doc__)
+    growth(report, options)
+    rate(report, options)
+    report.facts |= {"turns of growth": options.repeats}
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = bench.parser(__doc__, repeats=3).parse_args(arguments)
+    options.repeats = 1 if options.quick else options.repeats
+    bench.start(options, cores=bench.available_cores())
+    bench.finish(measure(options), options, "optax", "flax")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
