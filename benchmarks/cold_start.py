@@ -1,8 +1,8 @@
 """Times commands from the shell prompt to their first printed result, and to their end.
 
 Each runs as a process in a folder of its own, three times: *new*, with nothing kept
-from before; *cold*, with the data that the new one made but no compiled program; *warm*,
-with what the cold one compiled. What is printed on the way (progress, on the standard
+from before; *cold*, with the data that the new one made but no program; *warm*, with
+what the cold one compiled. What is printed on the way (progress, on the standard
 error) is not a result. For comparison: a Python that only imports JAX and Optax. Goals,
 cold, to the end: `descend` under 3 s, `train` of 100 epochs under 8 s, `--help` under
 0.3 s.
