@@ -22,7 +22,7 @@ def draw(report: Report, measures: Sequence[str] = ()) -> mpl_figure.Figure:
     drawn = [row for rows in of.values() for row in rows]
     contenders = list(dict.fromkeys(row.contender for row in drawn))
     height = 0.42 * sum(lines) + 1.0 * len(measures) + 0.3 * len(contenders) + 0.6
-    with style.new_figure(9, height) as figure:
+    with style.new_figure(9.0, height) as figure:
         panels = figure.subplots(len(measures), 1, squeeze=False, height_ratios=lines)
         for ax, (measure, rows) in zip(panels[:, 0], of.items(), strict=True):
             _panel(ax, rows, contenders)

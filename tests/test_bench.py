@@ -1,0 +1,200 @@
+# What all benchmarks share: numbers, rows, claims, pages, figures and their summary.
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
+import bench
+import bench_figure
+import bench_page
+import study_cost
+import summary
+import timing
+import update_step
+
+ON_CPU = argparse.Namespace(device="cpu", quick=True, out=None)
+
+
+def test_a_peer_that_is_not_there_ends_with_status_2(capsys):
+    assert bench.peer("json") is json
+    with pytest.raises(SystemExit) as ended:
+        bench.peer("no_such_package")
+    assert ended.value.code == 2
+    assert "no_such_package is not installed" in capsys.readouterr().err
+
+
+# --- Rows and claims ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 7.0])
+def test_the_interval_of_what_never_changes_has_no_width(value):
+    assert bench.interval([value] * 5) == (value, value, value)
+
+
+def test_an_interval_holds_the_median_and_nothing_outside_the_values():
+    values = np.random.default_rng(0).normal(size=21)
+    middle, low, high = bench.interval(values)
+    assert values.min() <= low < middle == np.median(values) < high <= values.max()
+
+
+@pytest.mark.parametrize(
+    "number, said",
+    [
+        (0.0, "0"),
+        (24.0, "24"),
+        (2.5, "2.50"),
+        (123.4, "123"),
+        (0.012345, "0.0123"),
+        (0.00012, "1.20e-04"),
+        (1234.5, "1,234"),
+        (1e7, "1.00e+07"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_numbers_are_said_with_three_digits(number, said):
+    assert bench.short(number) == said
+
+
+@pytest.mark.parametrize(
+    "goal, said, met",
+    [
+        ({}, "–", None),
+        ({"at_least": 2}, "≥ 2 ×", False),
+        ({"at_most": 2}, "≤ 2 ×", True),
+        ({"at_least": 0.9, "at_most": 1.5}, "0.9 to 1.5 ×", True),
+        ({"at_least": 0.9, "at_most": 1.1}, "0.9 to 1.1 ×", False),
+    ],
+)
+def test_a_claim_says_its_goal_and_whether_it_is_met(goal, said, met):
+    claim = bench.Claim("speed", 1.25, 1.0, 1.5, **goal)
+    assert (claim.goal, claim.met) == (said, met)
+    assert claim.told == "1.25 × (1 to 1.50)"
+
+
+def test_a_number_that_is_no_number_meets_no_goal():
+    assert bench.Claim("speed", *[float("nan")] * 3, at_most=2).met is False
+
+
+def a_report():
+    report = bench.Report("mine", "Measures something.\n\nAnd more.")
+    for case, ours, theirs in (("small", [1, 2, 3], [2, 2, 2]), ("large", [4], [8])):
+        report.add(case, "optax_lab", "time", "ms", ours)
+        report.add(case, "Optax", "time", "ms", theirs)
+    report.add("small", "optax_lab", "size", "MB", [5])
+    report.claim(
+        "time over Optax's", report.ratios("small", "time", "optax_lab", "Optax")
+    )
+    report.facts["seed"] = 0
+    return report
+
+
+def test_ratios_are_taken_turn_by_turn():
+    ratios = a_report().ratios("small", "time", "optax_lab", "Optax")
+    np.testing.assert_array_equal(ratios, [0.5, 1.0, 1.5])
+    assert a_report().claims[0].value == 1.0
+
+
+def test_a_page_has_a_table_of_claims_and_one_of_each_measure():
+    report = a_report()
+    page = bench_page.as_markdown(report, bench_page.as_json(report, ON_CPU, ["numpy"]))
+    assert "| time over Optax's | – | 1 × (0.500 to 1.50) |  |" in page
+    assert "| time, ms | optax_lab | Optax |\n| --- | --- | --- |\n" in page
+    assert "| small | 2 (1.50 to 2.50) | 2 |\n| large | 4 | 8 |\n" in page
+    assert "| size, MB | optax_lab |\n| --- | --- |\n| small | 5 |" in page
+    assert "A quick try" in page and f"numpy {np.__version__}" in page
+
+
+def test_what_is_written_can_be_read_back():
+    whole = bench_page.as_json(a_report(), ON_CPU, [])
+    assert json.loads(bench_page.dumps(whole)) == json.loads(json.dumps(whole))
+    empty = bench_page.as_json(bench.Report("none", None), ON_CPU, [])
+    assert json.loads(bench_page.dumps(empty))["rows"] == []
+
+
+def test_a_figure_has_a_panel_for_each_measure_that_is_asked_for():
+    assert len(bench_figure.draw(a_report()).axes) == 2
+    assert len(bench_figure.draw(a_report(), ["time"]).axes) == 1
+
+
+def test_contenders_take_turns_after_a_call_that_is_not_counted():
+    calls = []
+    functions = {name: lambda name=name: calls.append(name) for name in "ab"}
+    seconds = timing.interleave(functions, repeats=2)
+    assert "".join(calls) == "ababab"
+    assert {name: len(taken) for name, taken in seconds.items()} == {"a": 2, "b": 2}
+
+
+# --- The summary ----------------------------------------------------------------------
+
+
+def write(folder, name, **changed):
+    report = a_report()
+    report.name = name
+    report.estimate(f"of {name}", (3, 2, 4), at_most=2)
+    whole = bench_page.as_json(report, ON_CPU, []) | {"quick": False} | changed
+    file = name + ("" if whole["device"] == "cpu" else "-gpu")
+    (folder / f"{file}.json").write_text(bench_page.dumps(whole))
+
+
+def test_the_summary_tells_all_claims_in_its_order(tmp_path):
+    for name in ("unknown", "smooth", "lab_accuracy"):
+        write(tmp_path, name)
+    write(tmp_path, "recipes", quick=True)
+    (tmp_path / "old.json").write_text('{"ratio": 1}')
+    lines = summary.text(tmp_path).splitlines()
+    assert lines[:3:2] == [
+        "| measured | goal | result |",
+        "| time over Optax's | – | 1 × (0.500 to 1.50) |",
+    ]
+    of = [line.split(" |")[0][2:] for line in lines if line.startswith("| of")]
+    assert of == ["of lab_accuracy", "of smooth", "of unknown"]
+    assert "| of smooth | ≤ 2 × | 3 × (2 to 4), missed |" in lines
+    assert lines[-1] == summary.NO_GPU
+
+
+def test_the_summary_tells_apart_what_a_gpu_did(tmp_path):
+    write(tmp_path, "smooth")
+    write(tmp_path, "smooth", device="Some GPU")
+    first, second = summary.text(tmp_path).split("\n\nOn a GPU, Some GPU:\n\n")
+    assert first == second
+    assert summary.NO_GPU not in first + second
+
+
+# --- What some of them claim ----------------------------------------------------------
+
+
+def test_the_update_that_is_slowest_per_byte_is_claimed():
+    report = bench.Report("update_step", None)
+    for case, ours, moved in (("one", 4, 20), ("two", 3, 10)):
+        for who, time, size in (("optax_lab", ours, moved), ("a copy", 2, 10)):
+            report.add(case, who, "time", "ms", [time])
+            report.add(case, who, "bytes touched", "MB", [size])
+    update_step.per_byte(report)
+    (claim,) = report.claims
+    assert claim.what.endswith("two") and claim.value == 1.5
+
+
+def test_an_update_is_held_against_the_fastest_of_pytorch_on_its_tree():
+    report = bench.Report("update_step", None)
+    for case, *times in (("`adam` on leaf", 6, 3, 2), ("`adam` on leaves", 9, 3, 3)):
+        for who, time in zip(
+            ("optax_lab", "PyTorch foreach", "PyTorch fused"), times, strict=True
+        ):
+            report.add(case, who, "time", "ms", [time])
+    update_step.against_torch(report, "leaf")
+    update_step.against_torch(report, "gpt2")
+    assert [claim.value for claim in report.claims] == [3.0]
+
+
+def test_a_study_multiplies_after_each_of_its_chunks():
+    products = []
+    pace = study_cost.Pace(2, lambda: products.append(len(products)))
+    for _ in range(5):
+        pace.on_run(None)
+    assert len(products) == len(pace.taken) == 2
