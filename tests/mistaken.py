@@ -55,6 +55,7 @@ EDITS = {
             "no_correction": {"s / (1 - rho**t)": "s"},
             "fed_back": {"return s, s": "return s / (1 - rho**t), s"},
             "order": {"return s, s / (1 - rho**t)": "return s / (1 - rho**t), s"},
+            "other_power": {"rho**t": "(1 - rho) ** t"},
             "other_rho": {"s = rho * s": "rho = 1 - rho; s = rho * s"},
             "in_place": {"s = rho * s + (1 - rho) * y": "s *= rho; s += (1 - rho) * y"},
         },
@@ -208,6 +209,7 @@ EDITS = {
             "one_sided": {"0.975": "0.95"},
             "degrees_n": {"n - 1)": "n)"},
             "exchanged": {"a - b": "b - a"},
+            "order": {"half = stats": "half = -stats"},
         },
     },
 }

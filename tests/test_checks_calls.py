@@ -87,6 +87,7 @@ def test_two_numbers_may_come_in_any_row(kind):
         ("momentum", after(momentum, lambda o: dict(zip("xv", o, strict=True))), "dic"),
         ("momentum", after(momentum, lambda o: (list(o[0]), o[1])), "x should be one"),
         ("slope", lambda x: [float(jax.grad(loss)(x))], "one number, not a list of 1"),
+        ("slope", jax.value_and_grad(loss), "is asked for alone"),
         ("slope", lambda x: {"slope": 0.6}, "a dictionary"),
         ("slope", lambda x: jax.grad(loss), "slope returned a function"),
         ("batched", lambda xs: jax.vmap(jax.grad(loss)), "batched returned a function"),
@@ -227,6 +228,7 @@ def test_another_answer_for_jax_arrays_is_told():
 
     message = students.told("momentum", picky)
     assert "step 1 of the example by hand, with JAX's arrays, differs" in message
+    assert "With NumPy's arrays it was right" in message
 
 
 def unbound(x, lr, steps):

@@ -10,6 +10,7 @@ import pytest
 import optax_lab
 from optax_lab import checks
 from optax_lab.checks import choices, epochs, mistakes
+from tests import mistaken as mistaken_cells
 
 WRONG = [
     (name, mistake, i)
@@ -77,7 +78,7 @@ def test_an_optimizer_that_is_often_chosen_instead_is_told_by_its_name(
 ):
     said = told_of(name, choices.ASKED[name].wrong[mistake][i](), seed=seed)
     seen, hint = mistakes.HINTS[mistake]
-    assert f"✗ {name}: step " in said
+    assert f"✗ {name}: the first " in said
     assert f"It looks like {seen}." in said
     assert f"Hint: {hint}" in said
     assert said.count("It looks like") == 1
@@ -96,7 +97,52 @@ def test_an_optimizer_that_is_often_chosen_instead_is_told_by_its_name(
 def test_the_same_mistake_made_with_the_library_has_the_same_name(
     name, optimizer, mistake
 ):
-    assert mistakes.HINTS[mistake][0] in told_of(name, optimizer)
+    said = told_of(name, optimizer)
+    assert f"It looks like {mistakes.HINTS[mistake][0]}." in said
+    assert said.count("It looks like") == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_where_delta_is_added_to_a_root_makes_no_difference_to_anyone(seed):
+    outside = optax.rmsprop(1e-3, eps_in_sqrt=False)
+    inside = optax.adam(1e-3, eps=0.0, eps_root=1e-8)
+    checks.optimizers(right() | {"RMSProp": outside, "Adam": inside}, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    ("name", "optimizer"),
+    [
+        ("Adam", optax.adamw(1e-3)),
+        ("RMSProp", optax.rmsprop(1.001e-3)),
+        ("RMSProp", optax.rmsprop(1e-3, decay=0.901)),
+        ("SGD", optax.chain(optax.add_decayed_weights(1e-3), optax.sgd(0.05))),
+    ],
+)
+def test_what_is_nearly_right_is_refused_whatever_the_gradients(name, optimizer, seed):
+    told_of(name, optimizer, seed=seed)
+
+
+def test_two_steps_that_are_nearly_alike_are_shown_with_what_differs():
+    said = told_of("RMSProp", optax.rmsprop(1.001e-3))
+    line = next(line for line in said.splitlines() if "expected" in line)
+    expected, got = (part.split()[-1] for part in line.split(", got "))
+    assert expected != got
+    assert abs(float(got) / float(expected) - 1.001) < 1e-4
+
+
+def test_the_first_step_is_called_so():
+    said = told_of("SGD", optax_lab.sgd(0.1))
+    assert "✗ SGD: the first of ten random steps differs" in said
+    said = told_of("momentum", optax_lab.sgd(0.05, momentum=0.5))
+    assert "✗ momentum: the first step is right, step 2 of ten random ones" in said
+
+
+def test_every_mistake_of_every_optimizer_is_made_in_the_notebook():
+    edits = mistaken_cells.EDITS["03_mnist1d"]["optimizers"]
+    made = {tuple(name.split()[:2]) for name in edits}
+    known = {(m, name) for name, m, _ in WRONG}
+    assert known <= made
 
 
 def test_of_another_rate_it_is_said_how_many_times_too_far_it_goes():
@@ -106,7 +152,7 @@ def test_of_another_rate_it_is_said_how_many_times_too_far_it_goes():
 
 def test_of_another_memory_it_is_said_that_the_first_step_is_right():
     said = told_of("momentum", optax_lab.sgd(0.05, momentum=0.5))
-    assert "step 2 of ten random ones differs" in said
+    assert "step 2 of ten random ones" in said
     assert "What is remembered" in said
 
 

@@ -56,6 +56,14 @@ WRONG = [
     ("adam", lambda x, g, s, lr, *rest: adam(x, g, s, 1.0, *rest), "no_lr"),
     ("moving_average", lambda *given: moving_average(*given)[::-1], "order"),
     ("moving_average", lambda s, y, r, t: moving_average(s, y, 1 - r, t), "other_rho"),
+    (
+        "moving_average",
+        lambda s, y, rho, t: (
+            average(s, y, rho),
+            average(s, y, rho) / (1 - (1 - rho) ** t),
+        ),
+        "other_power",
+    ),
     ("descend", lambda x, lr, steps: right_descent(x, 1.0, steps), "no_lr"),
 ]
 
@@ -70,6 +78,28 @@ def right_descent(x, lr, steps):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_mistake_that_is_written_out_is_told_by_its_name_alone(name, f, wrong, seed):
     assert students.named(name, f, seed=seed) == set(wrong.split())
+
+
+def test_a_correction_that_stops_after_a_while_is_told():
+    def stops(s, y, rho, t):
+        return moving_average(s, y, rho, min(t, 10))[0], moving_average(
+            s, y, rho, min(t, 10)
+        )[1]
+
+    said = students.told("moving_average", stops)
+    assert "the average of a constant is that constant" in said
+
+
+def test_of_a_rule_without_t_it_is_not_asked_what_depends_on_it():
+    def forgets(x, g, v, lr, rho):
+        return momentum(x, g, 0 * v, lr, rho)
+
+    said = students.told("momentum", forgets)
+    assert "handed on from one step to" in said
+    assert "depends on t" not in said
+    assert "depends on t" in students.told(
+        "adam", lambda *given: adam(*given[:-1], 1), seed=0
+    )
 
 
 def test_the_same_functions_without_a_mistake_pass():

@@ -25,7 +25,8 @@ def _reference(s, y, rho, t, wrong=()):
     rho = 1 - rho if "other_rho" in wrong else rho
     kept, new = (1 - rho, rho) if "swapped" in wrong else (rho, 1 - rho)
     s = kept * s + (1.0 if "no_weight" in wrong else new) * y
-    power = rho ** (t - ("early" in wrong) + ("late" in wrong))
+    weight = 1 - rho if "other_power" in wrong else rho
+    power = weight ** (t - ("early" in wrong) + ("late" in wrong))
     missing = 1 + power if "plus_power" in wrong else np.subtract(1, power)
     corrected = s if "no_correction" in wrong else s / missing
     s = corrected if "fed_back" in wrong else s
@@ -60,6 +61,7 @@ MOVING_AVERAGE = Exercise(
         "fed_back",
         "order",
         "other_rho",
+        "other_power",
     ),
     by_hand=Trial(
         "the example by hand", (np.zeros(()),), [np.array(2.0)], {"rho": 0.75}
@@ -73,7 +75,7 @@ MOVING_AVERAGE = Exercise(
         ),
         Property(
             "corrected, the average of a constant is that constant from step 1 on",
-            Trial("", (np.zeros((2, 2)),), [np.full((2, 2), 3.0)] * 4, {"rho": 0.9}),
+            Trial("", (np.zeros((2, 2)),), [np.full((2, 2), 3.0)] * 30, {"rho": 0.9}),
             _constant,
         ),
     ),

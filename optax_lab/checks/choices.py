@@ -100,10 +100,11 @@ def _told(
     step = next(
         i for i in range(_STEPS) if not _alike(got[i : i + 1], right[i : i + 1])
     )
-    first = [float(updates[step]["biases"][0]) for updates in (right, got)]
+    a, b = _furthest(right[step], got[step])
+    place = f"the first step is right, step {step + 1} of ten random ones"
     lines = [
-        f"✗ {name}: step {step + 1} of ten random ones differs",
-        f"    first weight  expected {first[0]:+.5f}, got {first[1]:+.5f}",
+        f"✗ {name}: {place if step else 'the first of ten random steps'} differs",
+        f"    one weight's step  expected {a:+.6g}, got {b:+.6g}",
     ]
     for mistake, makers in ASKED[name].wrong.items():
         if any(_alike(got, _updates(make(), gradients)) for make in makers):
@@ -112,6 +113,13 @@ def _told(
         if other != name and _alike(got, updates):
             return "\n".join([*lines, *mistakes.told(("another",))])
     return "\n".join([*lines, *_in_general(got, right)])
+
+
+def _furthest(right: Tree, got: Tree) -> tuple[float, float]:
+    """Returns the step of the weight where two optimizers differ most."""
+    a, b = (np.concatenate([x[k].ravel() for k in _SHAPES]) for x in (right, got))
+    weight = int(np.argmax(np.abs(a - b) / np.abs(a)))
+    return float(a[weight]), float(b[weight])
 
 
 def _in_general(got: list[Tree], right: list[Tree]) -> list[str]:
@@ -133,14 +141,17 @@ def _in_general(got: list[Tree], right: list[Tree]) -> list[str]:
 
 
 def _gradients(seed: int) -> list[Tree]:
+    """Draws gradients of either sign, far enough from 0 that no ε counts."""
     random = np.random.default_rng(seed)
-    draw = lambda shape: random.normal(0.5, 1, shape).astype(np.float32)
+    sizes = lambda shape: random.uniform(0.3, 2, shape)
+    signs = lambda shape: random.choice([-1, 1, 1], shape)
+    draw = lambda shape: (signs(shape) * sizes(shape)).astype(np.float32)
     return [{k: draw(shape) for k, shape in _SHAPES.items()} for _ in range(_STEPS)]
 
 
 def _updates(optimizer: optax.GradientTransformation, gradients: list) -> list[Tree]:
     """Returns what an optimizer adds to parameters at each step."""
-    params = jax.tree.map(lambda g: jax.numpy.ones_like(g), gradients[0])
+    params = jax.tree.map(lambda g: jax.numpy.full_like(g, 3), gradients[0])
     state, rows = optimizer.init(params), []
     for g in gradients:
         updates, state = optimizer.update(

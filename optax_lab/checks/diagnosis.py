@@ -1,5 +1,6 @@
 # Where a function first differs from the reference, and which mistake does the same.
 
+import inspect
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +11,7 @@ from optax_lab.checks import mistakes, trials
 from optax_lab.checks.exercise import Exercise, Outputs, Property, Step, Trial
 from optax_lab.checks.failure import CheckFailed
 
+_IN_JAX = ", with JAX's arrays,"
 NEAR = 1e-4  # students compute in float32
 
 
@@ -57,7 +59,7 @@ def _works_in_jax(exercise: Exercise, f: Step) -> None:
         (exercise.by_hand.start, exercise.by_hand.observations),
     )
     trial = exercise.by_hand._replace(
-        name=f"{exercise.by_hand.name}, with JAX's arrays,",
+        name=exercise.by_hand.name + _IN_JAX,
         start=start,
         observations=observations,
     )
@@ -181,9 +183,14 @@ def _both(a: np.ndarray, b: np.ndarray) -> str:
 
 def _elsewhere(exercise: Exercise, found: Difference) -> str:
     if found.step > 1 and exercise.kept:
+        depends = ", and what depends on t?" if _counts(exercise) else "?"
         return (
             "Hint: the first step is right. What should be handed on from one step to\n"
-            "  the next, and what depends on t?"
+            f"  the next{depends}"
+        )
+    if found.trial.name.endswith(_IN_JAX):
+        return (
+            "With NumPy's arrays it was right. JAX's have fewer digits, or other rules."
         )
     if found.trial is exercise.by_hand:
         return f"Hint: do this one {exercise.unit} with pencil and paper, term by term."
@@ -193,6 +200,10 @@ def _elsewhere(exercise: Exercise, found: Difference) -> str:
         "Hint: the example by hand is right. Does the function use all that it is\n"
         "  given, or a number of its own?"
     )
+
+
+def _counts(exercise: Exercise) -> bool:
+    return "t" in inspect.signature(exercise.reference).parameters
 
 
 def _numbers(x: np.ndarray, digits: int = 5) -> str:

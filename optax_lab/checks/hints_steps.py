@@ -89,6 +89,10 @@ HINTS: dict[str, tuple[str, str]] = {
         "a ρ that is the weight of what is new, everywhere",
         "a large ρ is a long memory here.",
     ),
+    "other_power": (
+        "a correction that takes ρ for the weight of what is new",
+        "after one step, which weight lies on the 0 of the start?",
+    ),
     "one_rho": (
         "one ρ for both averages",
         "v and r have a memory of their own each.",

@@ -36,6 +36,7 @@ def _paired_interval(a, b, wrong=()):
     width = 1.96 if "normal" in wrong else stats.t.ppf(share, degrees)
     over = 1 if "no_root_n" in wrong else n if "over_n" in wrong else math.sqrt(n)
     half = width * math.sqrt(variance) / over
+    half = -half if "order" in wrong else half
     return differences.mean() - half, differences.mean() + half
 
 
@@ -77,6 +78,7 @@ PAIRED_INTERVAL = Exercise(
         "one_sided",
         "degrees_n",
         "exchanged",
+        "order",
     ),
     given=("a", "b"),
     in_jax=False,

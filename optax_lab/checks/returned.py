@@ -79,14 +79,20 @@ def _is_table(it: Any, like: tuple) -> bool:
     return np.shape(it) == (len(like), *np.shape(like[0]))
 
 
+def _held(it: tuple | list, shape: tuple[int, ...], label: str) -> str:
+    wanted = "array" if shape else "number"
+    said = f"{label} should be one {wanted}, not a {type(it).__name__} of {len(it)}."
+    if shape:
+        return f"{said}\n  Hint: `jnp.array` makes an array of numbers."
+    hint = (
+        "return what is in it." if len(it) == 1 else "one of them is asked for alone."
+    )
+    return f"{said}\n  Hint: {hint}"
+
+
 def _numbers(it: Any, shape: tuple[int, ...], label: str) -> np.ndarray:
     if isinstance(it, tuple | list):
-        held = f"{label} should be one {{}}, not a {type(it).__name__} of {len(it)}.\n"
-        if not shape:
-            raise _Unlike(held.format("number") + "  Hint: return what is in it.")
-        raise _Unlike(
-            held.format("array") + "  Hint: `jnp.array` makes an array of numbers."
-        )
+        raise _Unlike(_held(it, shape, label))
     array = np.asarray(it)
     if array.dtype.kind == "O":
         raise _Unlike(f"{label} should be numbers. This is {calls.kind(it)}.")

@@ -46,7 +46,7 @@ def _turn(f: Step, carry, observation, hypers, t):
         raise CheckFailed(
             "✗ rotated: JAX cannot trace the function that it returns, and takes no\n"
             "  gradient of it.\n"
-            "  Hint: does it compute with np or math where a point comes in? Take jnp."
+            "  Hint: where a point comes in, it takes jnp: no np, no math, and no `if`."
         ) from error
     return value
 
