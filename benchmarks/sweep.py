@@ -10,8 +10,8 @@ Every contender is one process, with what it starts, from its start to its end:
 optax_lab's study on all cores; plain JAX and Optax under one `jit(vmap)`, all at once
 and 16 at a time; PyTorch in a pool of as many one-thread processes as there are cores,
 with the lab's DataLoader and in the fastest loop found; Ray Tune over the latter, a
-core per trial, which reports once, at the trial's end. On a GPU: optax_lab, plain JAX,
-and PyTorch in one process.
+core per trial, which reports once, at the trial's end. On a GPU: the same without Ray
+Tune; the study takes 32 at once, and PyTorch has one process.
 
 They take turns, after a small try of each that is not counted. A float32 product of
 3000 × 3000 on every core is timed before and after each; a share is of the mean of both
@@ -36,7 +36,7 @@ import sweep_work
 RATES = tuple(float(f"{rate:.3g}") for rate in np.geomspace(1e-4, 1e-2, 8))
 SEEDS = tuple(range(8))
 CHUNK = 16
-LOOK = 1.0  # seconds
+LOOK = 1.0  # seconds, at least, in which products are timed at a time
 SHARE = 85  # per cent of the product's rate: the goal
 OURS, LAB = "optax_lab, a study", "PyTorch pool, the lab's DataLoader"
 
@@ -54,7 +54,6 @@ CONTENDERS = {
         "sweep_pools:ray_tune", {"way": "sliced"}, ("torch", "ray")
     ),
 }
-ON_CPU_ONLY = (LAB, "Ray Tune, PyTorch, tensors")
 EXTRAS = {"torch": "peers", "ray": "ray"}  # of this package, with which a peer comes
 
 
@@ -65,7 +64,7 @@ def turns(
     contenders: dict[str, sweep_process.Contender],
     work: sweep_work.Work,
     repeats: int,
-    look: float,
+    product: Callable[[], float],
 ) -> tuple[dict[str, list[sweep_process.Measured]], dict[str, list[float]]]:
     """Runs all in turn; returns measurements, and the product's rate around each.
 
@@ -73,32 +72,37 @@ def turns(
       contenders: what is run, by name.
       work: what all of them train.
       repeats: how many turns.
-      look: seconds, at least, in which products are timed before and after each.
+      product: returns the rate of products; called before and after each contender.
     """
-    import lab_roofline
-
-    multiply, product = lab_roofline.matmul_everywhere()
     found, rates = ({name: [] for name in contenders} for _ in range(2))
-    multiply()
     for _ in range(repeats):
-        before = _rate(multiply, product, look)
+        before = product()
         for name, contender in contenders.items():
             found[name].append(sweep_process.run(contender, work))
-            after = _rate(multiply, product, look)
+            after = product()
             rates[name].append((before + after) / 2)
             print(f"{name}: {found[name][-1].whole:.1f} s", file=sys.stderr, flush=True)
             before = after
     return found, rates
 
 
-def _rate(multiply: Callable, product: float, look: float) -> float:
-    """Returns the FLOPs of a second of products: the median of some calls."""
-    seconds: list[float] = []
-    while not seconds or sum(seconds) < look:
-        began = time.perf_counter()
-        multiply()
-        seconds.append(time.perf_counter() - began)
-    return product / float(np.median(seconds))
+def product_rate(quick: bool) -> Callable[[], float]:
+    """Returns a function that times products on every core: FLOPs in a second."""
+    import lab_roofline
+
+    side = lab_roofline.QUICK_SIDE if quick else lab_roofline.SIDE
+    multiply, flops = lab_roofline.matmul_everywhere(side)
+    multiply()
+
+    def rate() -> float:
+        seconds: list[float] = []
+        while sum(seconds) < (LOOK / 10 if quick else LOOK):
+            began = time.perf_counter()
+            multiply()
+            seconds.append(time.perf_counter() - began)
+        return flops / float(np.median(seconds))
+
+    return rate
 
 
 def chosen(options: argparse.Namespace, count: int) -> tuple[dict, list[str]]:
@@ -110,7 +114,7 @@ def chosen(options: argparse.Namespace, count: int) -> tuple[dict, list[str]]:
     kept, notes = {}, []
     for name, contender in CONTENDERS.items():
         missing = [p for p in contender.needs if not importlib.util.find_spec(p)]
-        if options.device == "gpu" and name in ON_CPU_ONLY:
+        if options.device == "gpu" and "ray" in contender.needs:
             notes.append(f"Left out on a GPU: {name}.")
         elif contender.settings.get("chunk", 1) > count:
             notes.append(f"Left out, for there are only {count} trainings: {name}.")
@@ -134,8 +138,8 @@ def measure(options: argparse.Namespace) -> bench.Report:
     if not options.quick:
         for contender in contenders.values():
             sweep_process.run(contender, small)
-    look = 0 if options.quick else LOOK
-    found, rates = turns(contenders, work, options.repeats, look)
+    product = product_rate(options.quick)
+    found, rates = turns(contenders, work, options.repeats, product)
     tell(report, work, found, rates)
     report.notes += notes
     return report

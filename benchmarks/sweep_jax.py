@@ -12,15 +12,13 @@ GPU_WIDTH = 32  # trainings that the study has on a GPU at once
 
 def study(work: sweep_work.Work) -> None:
     """Trains as a study does: one at a time on every core, or 32 at once on a GPU."""
+    import lab_task
+
     import optax_lab
-    from optax_lab.problems import digits, networks
-    from optax_lab.runs import training
     from optax_lab.studies import execute
 
     rates, keys = _start(work, cores=work.at_once)
-    train, test = map(tuple, digits.frozen())
-    problem = training.Problem(networks.residual_mlp(), shuffle=False)
-    data = training.Data(train, {"test": test})
+    problem, data = lab_task.problem()
     chunk, width = work.at_once, None
     if work.device == "gpu":
         chunk = width = min(GPU_WIDTH, len(keys) // 2)

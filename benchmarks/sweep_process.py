@@ -39,11 +39,22 @@ class Measured(NamedTuple):
 
 
 def run(contender: Contender, work: sweep_work.Work) -> Measured:
-    """Runs a contender from start to end.
+    """Runs a contender from start to end, and anew should it fail.
+
+    Ray gives up when its own processes take half a minute to start, as they may where
+    others keep the machine busy; that must not cost what was measured so far.
 
     Raises:
-      RuntimeError: if it fails, with what it said.
+      RuntimeError: if it fails twice, with what it said.
     """
+    try:
+        return _run(contender, work)
+    except RuntimeError as error:
+        print(f"{error}\nIt is run anew.", file=sys.stderr)
+        return _run(contender, work)
+
+
+def _run(contender: Contender, work: sweep_work.Work) -> Measured:
     told = (contender.function, json.dumps(work._asdict()))
     worker = Path(__file__).with_name("sweep_worker.py")
     began = time.monotonic()

@@ -12,8 +12,6 @@ import torch
 
 from optax_lab.problems import digits
 
-WAYS = ("loader", "sliced")
-
 
 @functools.cache
 def data(way: str, device: str):
@@ -34,7 +32,8 @@ def prepare(way: str, device: str) -> None:
 def train(rate: float, seed: int, epochs: int, way: str, device: str) -> float:
     """Trains once; returns the test accuracy of the last epoch in percent."""
     train_batches, test_batches = data(way, device)
-    one_epoch, fused = (lab_torch.epoch, None) if way == "loader" else (_epoch, True)
+    lab_epoch = functools.partial(lab_torch.epoch, device=device)
+    one_epoch, fused = (lab_epoch, None) if way == "loader" else (_epoch, True)
     torch.manual_seed(seed)
     network, loss_of = lab_torch.Network().to(device), torch.nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(network.parameters(), lr=rate, fused=fused)

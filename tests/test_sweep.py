@@ -117,3 +117,7 @@ def test_what_is_left_out_is_noted(monkeypatch):
     assert len(kept) + len(notes) == len(sweep.CONTENDERS)
     assert any("16" in note for note in notes)
     assert any("Ray" in note for note in notes)
+    on_gpu = argparse.Namespace(device="gpu", quick=False)
+    kept, notes = sweep.chosen(on_gpu, 64)
+    assert set(sweep.CONTENDERS) - set(kept) == {"Ray Tune, PyTorch, tensors"}
+    assert len(notes) == 1
