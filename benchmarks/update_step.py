@@ -171,6 +171,21 @@ def against_torch(report: bench.Report, tree: str) -> None:
         )
 
 
+def draw(report: bench.Report) -> Any:
+    """Draws everyone's time over Optax's."""
+    import bench_figure
+
+    drawn = bench.Report(report.name, __doc__)
+    for row in report.rows:
+        if row.measure == "time" and row.contender != "Optax":
+            ratios = report.ratios(row.case, "time", row.contender, "Optax")
+            told = {"measure": "time over Optax's", "unit": "×"}
+            drawn.rows.append(row._replace(values=tuple(ratios), **told))
+    figure = bench_figure.draw(drawn)
+    figure.axes[0].axvline(1, color="#D9D9D9", lw=1)
+    return figure
+
+
 def measure(options: argparse.Namespace) -> bench.Report:
     """Compares every optimizer that is asked for on every tree that is."""
     report = bench.Report("update_step", __doc__)
@@ -204,14 +219,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = asked(arguments)
     bench.start(options)
     bench.peer("torch")
-    import bench_figure
     import update_programs
 
     every = update_programs.in_both()
     options.only = options.only or every
     if unknown := set(options.only) - set(every):
         bench.refuse(f"not in both libraries: {', '.join(sorted(unknown))}")
-    draw = lambda report: bench_figure.draw(report, ["time"])
     bench.finish(measure(options), options, "optax", "torch", "numpy", draw=draw)
     return 0
 
