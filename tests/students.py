@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from optax_lab import checks
-from optax_lab.checks import diagnosis, mistakes, trials
+from optax_lab.checks import agreement, mistakes, trials
 from optax_lab.checks.exercise import Exercise
 
 
@@ -34,7 +34,7 @@ def come_to_the_same(exercise: Exercise, one, other) -> bool:
     """Says whether two sets of mistakes make the same numbers."""
     tried = [exercise.by_hand, exercise.draw(np.random.default_rng(0))]
     return all(
-        diagnosis.alike(
+        agreement.alike(
             trial,
             trials.reference(exercise, trial, tuple(one)),
             trials.reference(exercise, trial, tuple(other)),

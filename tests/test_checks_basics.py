@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from optax_lab import checks
-from optax_lab.checks import basics, diagnosis
+from optax_lab.checks import basics, wording
 from tests import students
 
 EXERCISES = (basics.SLOPE, basics.BATCHED, basics.DESCEND)
@@ -111,7 +111,7 @@ def test_the_case_that_differs_is_shown(name, f, shown):
 
 
 def test_two_numbers_that_differ_in_the_sixth_digit_are_shown_apart():
-    expected, got = diagnosis._both(np.array(0.1234567), np.array(0.1234512)).split(",")
+    expected, got = wording._both(np.array(0.1234567), np.array(0.1234512)).split(",")
     assert expected.split()[1] != got.split()[1]
 
 

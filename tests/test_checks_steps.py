@@ -102,6 +102,17 @@ def test_of_a_rule_without_t_it_is_not_asked_what_depends_on_it():
     )
 
 
+def test_an_average_that_is_kept_elsewhere_is_noticed():
+    kept = {}
+
+    def global_(s, y, rho, t):
+        kept["s"] = average(0 * y if t == 1 else kept["s"], y, rho)
+        return kept["s"], kept["s"] / (1 - rho**t)
+
+    said = students.told("moving_average", global_)
+    assert "answers differently when it is asked again" in said
+
+
 def test_the_same_functions_without_a_mistake_pass():
     checks.momentum(momentum)
     checks.rmsprop(rmsprop)
@@ -173,6 +184,15 @@ def test_the_corrected_reference_steps_as_the_library_does():
         x = x + update
         carry = exercise.reference(carry[0], g, carry[1], **hypers, t=t)
         np.testing.assert_allclose(x, carry[0], rtol=1e-10)
+
+
+GIVES_AWAY = ("belongs", "is missing", "a − b", "√n", "ρᵗ", "ddof", "n − 1", "1 − ρ")
+
+
+@pytest.mark.parametrize("name", mistakes.HINTS)
+def test_what_a_mistake_looks_like_is_not_what_should_stand_there(name):
+    seen, _ = mistakes.HINTS[name]
+    assert not any(words in seen for words in GIVES_AWAY)
 
 
 def test_every_hint_is_of_another_mistake():

@@ -17,12 +17,14 @@ class Trial(NamedTuple):
       start: what is handed on from step to step, before the first; () where nothing is.
       observations: what comes in at each step.
       hypers: what stays the same in all steps.
+      first: the number of the first step.
     """
 
     name: str
     start: tuple[Any, ...]
     observations: Sequence[Any]
     hypers: Mapping[str, Any]
+    first: int = 1
 
 
 class Property(NamedTuple):

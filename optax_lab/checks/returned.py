@@ -82,7 +82,7 @@ def _is_table(it: Any, like: tuple) -> bool:
 def _held(it: tuple | list, shape: tuple[int, ...], label: str) -> str:
     wanted = "array" if shape else "number"
     said = f"{label} should be one {wanted}, not a {type(it).__name__} of {len(it)}."
-    if shape:
+    if shape and len(it) != 1:
         return f"{said}\n  Hint: `jnp.array` makes an array of numbers."
     hint = (
         "return what is in it." if len(it) == 1 else "one of them is asked for alone."

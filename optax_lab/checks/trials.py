@@ -24,7 +24,7 @@ def run(exercise: Exercise, f: Step, trial: Trial) -> list[Outputs]:
     calls.fits(exercise.name, exercise.signature, f, arguments)
     carry, rows = trial.start, []
     steps = zip(trial.observations, _returns(exercise, trial), strict=True)
-    for t, (observation, like) in enumerate(steps, 1):
+    for t, (observation, like) in enumerate(steps, trial.first):
         given = copy.deepcopy((carry, observation, trial.hypers))
         it = _called(exercise, f, given, t)
         _unchanged(exercise, given, (carry, observation, trial.hypers))
@@ -47,7 +47,7 @@ def _returns(
 ) -> Iterator[Any]:
     f = functools.partial(exercise.reference, wrong=wrong)
     carry = trial.start
-    for t, observation in enumerate(trial.observations, 1):
+    for t, observation in enumerate(trial.observations, trial.first):
         with np.errstate(all="ignore"):
             it = exercise.call(f, carry, observation, trial.hypers, t)
         yield it
