@@ -1,14 +1,11 @@
 """Times functions in turn, so that a machine that changes speed changes all of them."""
 
-import json
 import os
 import platform
 import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-
-import numpy as np
 
 # PyTorch's threads go on waiting for the next step: they have the cores that long.
 PAUSE = 0.015
@@ -36,13 +33,6 @@ def interleave(
     return seconds
 
 
-def ratio(ours: list[float], theirs: list[float]) -> dict[str, float]:
-    """Returns the median of the ratios ours/theirs, pair by pair, and its quartiles."""
-    pairs = np.array(ours) / np.array(theirs)
-    low, middle, high = np.percentile(pairs, [25, 50, 75])
-    return {"median": float(middle), "low": float(low), "high": float(high)}
-
-
 def machine(*packages: str) -> dict:
     """Describes what was measured on: processor, cores, Python and packages."""
     return {
@@ -59,11 +49,3 @@ def _processor() -> str:
     lines = told.read_text().splitlines() if told.exists() else []
     names = [line.partition(":")[2] for line in lines if line.startswith("model name")]
     return names[0].strip() if names else platform.processor() or platform.machine()
-
-
-def write(path: Path | None, results: dict) -> None:
-    """Writes results as JSON, where a path is given."""
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(results, indent=2) + "\n")
-        print(f"wrote {path}")

@@ -93,7 +93,7 @@ def _threads(device: str) -> dict[str, int]:
 def _offered(start: Callable[[], Any]) -> bool:
     """Says whether PyTorch has this way to take this optimizer's step here."""
     try:
-        start()
+        start().step()
     except (TypeError, RuntimeError):  # no such argument; not on this device
         return False
     return True
