@@ -145,7 +145,8 @@ def note_differences(report: bench.Report, differ: dict[tuple, np.ndarray]) -> N
     seen = {key: ends for key, ends in found.items() if not ends[1] <= 0 <= ends[2]}
     report.notes.append(
         f"Of {len(found)} comparisons with float32 averages, {len(found) - len(seen)} "
-        "show no difference: their 95 % intervals hold 0."
+        "show no difference: their 95 % intervals hold 0. "
+        "One in 20 misses it by chance."
     )
     for (measure, case, who), ends in seen.items():
         middle, low, high = map(bench.short, ends)
@@ -166,15 +167,17 @@ def draw(report: bench.Report):
         for i, kind in enumerate(precision_means.KINDS):
             for j, dtype in enumerate(dtypes):
                 ax = figure.add_subplot(grid[i, 2 * j : 2 * j + 2])
-                ax.set_title(f"{kind}, {dtype}, {steps[-1]:,} steps")
+                ax.set_title(f"{kind}, {dtype}")
                 cases = [case_of(decay, steps[-1]) for decay in decays]
                 _lines(ax, report, cases, measure_of(dtype, kind), names)
                 ax.set_xticks(range(len(decays)), [f"{decay:g}" for decay in decays])
-                ax.set_xlabel("β")
+                ax.set_xlabel(f"β, {steps[-1]:,} steps")
                 ax.set_ylabel("" if j else "relative error")
         for j, measure in enumerate(precision_trainings.ENDS):
             columns = slice(len(dtypes) * j, len(dtypes) * (j + 1))
-            _dots(figure.add_subplot(grid[2, columns]), report, measure, names)
+            ax = figure.add_subplot(grid[2, columns])
+            _dots(ax, report, measure, names)
+            ax.tick_params(axis="y", labelleft=j == 0)
         style.title(figure, report.title)
         of = {}
         for ax in reversed(figure.axes):  # those with lines win
