@@ -23,7 +23,10 @@ import sys
 
 if "google.colab" in sys.modules:
     # %pip install -q --no-deps git+https://github.com/optax-lab/optax_lab jaxtyping wadler_lindig mnist1d tensorboardX tyro docstring_parser typeguard
-    pass
+    import jax
+
+    if tuple(map(int, jax.__version__.split(".")[:2])) < (0, 10):
+        print(f"Colab's JAX is {jax.__version__}; optax_lab was written for 0.10.2")
 
 # %%
 import jax
@@ -160,6 +163,15 @@ for x in (1.0, 2.0, 3.0, jnp.array([4.0, 5.0])):
 # chooses. To print numbers there is `jax.debug.print`.
 
 # %% [markdown]
+# Try it:
+
+# %%
+try:
+    jax.jit(lambda x: x if x > 0 else -x)(1.0)
+except jax.errors.TracerBoolConversionError as error:
+    print("raises", type(error).__name__)
+
+# %% [markdown]
 # ## `jax.vmap`: the same for a whole batch
 #
 # Write a function for one example. `jax.vmap` returns the function that does it for
@@ -278,7 +290,8 @@ for steps in (0, 1, 2, 5, 10, 20):
 
 # %% [markdown]
 # Far away the slope is nearly 1, whatever the distance, so the first steps are nearly 0.5
-# long each. Near 3 the slope is about the distance, and each step halves what is left.
+# long each. Near 3 the slope is about the distance, and a step of half of it halves what is left,
+# or nearly so.
 #
 # ## Keys: chance that can be repeated
 #

@@ -27,7 +27,10 @@ import sys
 
 if "google.colab" in sys.modules:
     # %pip install -q --no-deps git+https://github.com/optax-lab/optax_lab jaxtyping wadler_lindig mnist1d tensorboardX tyro docstring_parser typeguard
-    pass
+    import jax
+
+    if tuple(map(int, jax.__version__.split(".")[:2])) < (0, 10):
+        print(f"Colab's JAX is {jax.__version__}; optax_lab was written for 0.10.2")
 
 # %%
 import os
@@ -55,6 +58,9 @@ noise = series.noisy - series.clean
 print(f"the noise: from {noise.min():.2f} to {noise.max():.2f}")
 print(f"its standard deviation: {noise.std():.3f}, in theory 1/√3 = {3**-0.5:.3f}")
 
+# %%
+figures.show(figures.smoothing(series.x, series.noisy, series.clean, {}))
+
 # %% [markdown]
 # The **exponentially weighted moving average** remembers a single number, $s$. When a
 # value $y_t$ comes in, it becomes
@@ -73,14 +79,14 @@ print(f"its standard deviation: {noise.std():.3f}, in theory 1/√3 = {3**-0.5:.
 # Wherever a running mean has to be kept without keeping the data:
 #
 # * *BatchNorm* keeps the mean and the variance of its inputs so, for use after
-#   training. (Its `momentum` of 0.1 in PyTorch is $1-\rho$, and 0.9 in Keras is
+#   training. (Its `momentum` of 0.1 in PyTorch is $1-\rho$, and 0.99 in Keras is
 #   $\rho$: the first of many names that mean opposite things.)
 # * *SGD with momentum* averages gradients, *RMSProp* their squares, *Adam* both.
 # * *Reinforcement learning*: a value that is moved toward each new return,
 #   $V \leftarrow V + \alpha\,(G - V)$, and target networks that follow slowly.
 # * *Averages of the weights themselves*, which are often better than the last weights.
 # * *Electronics*: a resistor and a capacitor, the simplest low-pass filter.
-# * The *Smoothing* slider of TensorBoard; at the end of this notebook it is measured.
+# * The *Smoothing* slider of TensorBoard; at the end of this notebook you imitate it.
 #
 # Written as $s_t = s_{t-1} + (1-\rho)(y_t - s_{t-1})$ it is a step of size $1-\rho$
 # toward the new value.
@@ -127,7 +133,7 @@ def moving_average(s, y, rho, t):
     ### END SOLUTION
 
 
-moving_average(0.0, 2.0, 0.5, 1)  # by hand: 1 and 2
+moving_average(np.float64(0), 2.0, 0.5, 1)  # by hand: 1 and 2
 
 # %% [markdown]
 # **Check.**
@@ -179,7 +185,7 @@ print("largest difference from yours:", np.max(np.abs(whole - plain)))
 #
 # One series proves little. The next cell draws many, averages each with several $\rho$,
 # and measures how far the averages lie from the series without noise (root mean square
-# error, RMSE). The raw, noisy values have an RMSE of 0.577.
+# error, RMSE). Its first row is what the raw values have without any averaging.
 #
 # **Predict.** Which of these $\rho$ is best with the correction? Is there one that is
 # worse than no averaging at all?
@@ -211,6 +217,8 @@ table = {
 }
 print(f"RMSE, mean of {SERIES} series (standard error)")
 print("   ρ   average          corrected")
+raw = errors(keys, 0.0, False)  # without memory the average is the value itself
+print(f"none   {raw.mean():.3f} ({raw.std(ddof=1) / len(raw) ** 0.5:.3f})")
 for rho, rows in table.items():
     cells = [f"{r.mean():.3f} ({r.std(ddof=1) / len(r) ** 0.5:.3f})" for r in rows]
     print(f"{rho:4.2f}   {cells[0]}    {cells[1]}")

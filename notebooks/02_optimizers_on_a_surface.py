@@ -23,7 +23,10 @@ import sys
 
 if "google.colab" in sys.modules:
     # %pip install -q --no-deps git+https://github.com/optax-lab/optax_lab jaxtyping wadler_lindig mnist1d tensorboardX tyro docstring_parser typeguard
-    pass
+    import jax
+
+    if tuple(map(int, jax.__version__.split(".")[:2])) < (0, 10):
+        print(f"Colab's JAX is {jax.__version__}; optax_lab was written for 0.10.2")
 
 # %%
 import os
@@ -67,7 +70,8 @@ print(f"and {found.largest:.3f}")
 #
 # **A warning.** On this bowl the gradient is exact. A network's gradient comes from a
 # few examples at a time and is noisy, and its loss is no bowl. What you see here is how
-# the formulas work, not which optimizer is the better one.
+# the formulas work, not which optimizer is the better one. (On another kind of processor
+# the last digits differ, and with them a few of the counts of steps.)
 
 # %% [markdown]
 # ## Question 2.1
@@ -455,7 +459,8 @@ def adam(x, g, state, lr, rhos, delta, t):
     ### END SOLUTION
 
 
-adam(2.0, 4.0, (0.0, 0.0), 0.1, (0.5, 0.75), 0.0, 1)  # by hand: 1.9, and 2 and 4
+nothing = np.zeros(()), np.zeros(())
+adam(2.0, 4.0, nothing, 0.1, (0.5, 0.75), 0.0, 1)  # by hand: 1.9, and 2 and 4
 
 # %% [markdown]
 # **Check.**
@@ -676,34 +681,16 @@ def rmsprop_corrected(x, g, state, lr, rho, delta, t):
     ### END SOLUTION
 
 
-rmsprop_corrected(2.0, 4.0, (0.0, 0.0), 0.1, 0.75, 0.0, 1)  # by hand: x is 1.9
+rmsprop_corrected(2.0, 4.0, nothing, 0.1, 0.75, 0.0, 1)  # by hand: x is 1.9
 
 # %% [markdown]
-# **Check.** The library has it too, as an argument.
-
+# **Check.** Only the points are compared; what you hand on is yours to choose.
 
 # %% nbgrader={"grade": true, "grade_id": "check-rmsprop-corrected", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-def check_corrected(lr, rho, delta):
-    """Compares twenty steps with the library's."""
-    made = optax_lab.rmsprop(lr, rho, eps=delta, bias_correction=True)
-    expected = np.asarray(optax_lab.descend(f, made, bowl.start, steps=20).points)
-    got = run(
-        lambda x, g, s, t: rmsprop_corrected(x, g, s, lr, rho, delta, t),
-        (zero, zero),
-        steps=20,
-        shortest=-1.0,
-    ).points
-    near = np.isclose(got, expected, rtol=1e-3, atol=1e-4).all(axis=1)
-    assert near.all(), (
-        f"✗ rmsprop_corrected: step {near.argmin()} leads to {got[near.argmin()]}, "
-        f"expected {expected[near.argmin()]}"
-    )
-    print("✓ rmsprop_corrected: 20 steps as the library's")
-
-
-check_corrected(0.1, 0.999, 1e-5)
+checks.rmsprop_corrected(rmsprop_corrected)
 ### BEGIN HIDDEN TESTS
-check_corrected(0.05, 0.9, 1e-3)
+for seed in (41, 42, 43):
+    checks.rmsprop_corrected(rmsprop_corrected, seed=seed)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -717,6 +704,10 @@ both = {"RMSProp": paths["RMSProp"], "corrected": corrected}
 for name, path in both.items():
     tell(name, path)
     print("    its first steps in y:", np.diff(path.points[:6, 1]).round(3))
+made = optax_lab.rmsprop(LR, RHO_2, eps=DELTA, bias_correction=True)
+ours = optax_lab.descend(f, made, bowl.start, steps=20).points
+apart = np.abs(corrected.points[:21] - ours).max()
+print(f"the library has it as an argument: 20 steps, furthest apart by {apart:.0e}")
 print("the first step in x:", (paths["RMSProp"].points[1, 0] + 2).round(3))
 print(f"√(r + δ) there: {np.sqrt(0.001 * 0.04**2 + DELTA):.5f}; √r alone:", end=" ")
 print(f"{np.sqrt(0.001 * 0.04**2):.5f}; √δ alone: {DELTA**0.5:.5f}")
@@ -798,9 +789,9 @@ for stop, tolerance in (("step", 1e-4), ("gradient", 1e-3)):
 #   gradients are far below $\sqrt\delta = 0.0032$, that denominator stays at
 #   $\sqrt\delta$; so the steps shrink with the gradient, and it settles.
 # * **3** goes back and forth until its 10,000 steps are used up.
-# * **4** overflows. A loop that goes on only while the step is longer than $10^{-4}$ ends
-#   as soon as there is a NaN, which is not larger than anything, and looks as if it had
-#   arrived.
+# * **4** overflows. A loop that goes on only while the step is longer than $10^{-4}$
+#   would end soon after, at the first NaN, which is not larger than anything; it would
+#   look as if it had arrived (notebook 4 counts such runs).
 #
 # None of the five is at the minimum. The rule of the gradient lets 1 and 2 go on, and
 # says that 10,000 steps are too few for them. It is not infallible either: it catches 5
@@ -841,7 +832,7 @@ for name, make in four.items():
 
 # %% [markdown]
 # Gradient descent and momentum know no axes and take as many steps as before. RMSProp
-# at $\eta = 0.1$ goes from 7 to 37, Adam from 24 to 144. With its best rate gradient
+# at $\eta = 0.1$, with the lab's $\delta$, goes from 7 to 37, Adam from 24 to 144. With its best rate gradient
 # descent takes 29, not 2,647: it beats Adam on the turned bowl, 29 to 50, though it
 # looked a hundred times slower.
 #

@@ -51,14 +51,14 @@ def read(source: Path) -> nbformat.NotebookNode:
 
 
 def execute(
-    notebook: nbformat.NotebookNode, *, fast: bool = False, timeout: int = 180
+    notebook: nbformat.NotebookNode, *, fast: bool = False, timeout: int = 600
 ) -> nbformat.NotebookNode:
     """Runs a copy of a notebook from top to bottom and returns it with its outputs.
 
     Args:
       notebook: what to run.
       fast: with fewer steps and epochs, for a test.
-      timeout: seconds for all of its cells together.
+      timeout: seconds that any one of its cells may take.
     """
     notebook = copy.deepcopy(notebook)
     environment = os.environ | {"OPTAX_LAB_FAST": "1" if fast else ""}
