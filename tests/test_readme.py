@@ -70,8 +70,10 @@ def test_every_command_is_one_of_the_kinds_that_are_checked():
             assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), line
         elif words[0] == ".venv/bin/pip":
             assert (ROOT / "constraints.txt").exists()
-            for extra in re.findall(r"\.\[(\w+)\]", line):
+            for extra in re.findall(r"\.\[([\w,]+)\]", line)[0].split(","):
                 assert re.search(rf"^{extra} = ", extras, re.MULTILINE), line
+        elif words[0] == ".venv/bin/python":
+            assert (ROOT / words[1]).read_text().count("\ndef main("), line
         else:
             assert words[0].endswith("optax-lab"), line
 

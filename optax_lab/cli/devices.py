@@ -62,3 +62,5 @@ def _keep_programs() -> None:
         except OSError:
             return  # a cache saves time; nothing depends on it
         jax.config.update("jax_compilation_cache_dir", str(folder))
+        # A descent takes a quarter of a second to compile, and JAX keeps from 1 s on.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

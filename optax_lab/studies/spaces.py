@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import qmc
 
 RATE = "learning_rate"
 DIMENSIONS = 16  # of every Sobol sequence, so that its first one is the same for all
@@ -38,6 +37,8 @@ def points(
     check(space)
     if n < 1 or n & (n - 1):
         raise ValueError(f"points is {n}: it must be a power of two, 1, 2, 4, …")
+    from scipy.stats import qmc  # a second of a command that may not need it
+
     drawn = qmc.Sobol(DIMENSIONS, rng=np.random.default_rng(seed)).random(n)
     names = [RATE, *(name for name in space if name != RATE)]
     columns = {}

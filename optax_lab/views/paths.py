@@ -101,7 +101,8 @@ def _is_crowded(points: np.ndarray) -> bool:
 
 def heights(surface: Any, points: np.ndarray) -> np.ndarray:
     """Returns the surface's values at many points, (n, 2) → (n,)."""
-    return np.asarray(jax.vmap(surface.value)(jnp.asarray(points, float)), float)
+    values = jax.jit(jax.vmap(surface.value))  # one program, not one per operation
+    return np.asarray(values(jnp.asarray(points, float)), float)
 
 
 def _moving(label: str, run: descent.Trajectory) -> np.ndarray:
