@@ -62,10 +62,9 @@ def thrice(command: list[str]) -> dict[str, dict[str, float]]:
     found = {}
     with tempfile.TemporaryDirectory() as place:
         for state in ("new", "cold", "warm"):
-            for programs in (
-                Path(place).glob("cache/programs-*") if state == "cold" else ()
-            ):
-                shutil.rmtree(programs)
+            if state == "cold":
+                for programs in Path(place).glob("cache/programs-*"):
+                    shutil.rmtree(programs)
             kept = {"OPTAX_LAB_CACHE": f"{place}/cache"}
             found[state] = timed(command, Path(place) / state, kept)
     return found
