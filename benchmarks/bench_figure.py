@@ -40,11 +40,11 @@ def _panel(ax, rows: list[Row], contenders: list[str]) -> None:
     for row in rows:
         i = contenders.index(row.contender)
         mark, (low, middle, high) = style.mark(i), row.quartiles
+        inside = "white" if i >= len(style.MARKERS) else mark.color  # a second round
         y = cases.index(row.case) + 0.6 * (i + 0.5) / len(contenders) - 0.3
         ax.plot([low, high], [y, y], color=mark.color, lw=2)
-        ax.plot(
-            *(middle, y), mark.marker, color=mark.color, ls="none", label=row.contender
-        )
+        look = {"color": mark.color, "mfc": inside, "label": row.contender}
+        ax.plot(middle, y, mark.marker, ls="none", **look)
     ax.set_yticks(range(len(cases)), [case.replace("`", "") for case in cases])
     ax.set_ylim(len(cases) - 0.5, -0.5)
     if all(low > 0 for row in rows for low in row.quartiles):
@@ -59,6 +59,6 @@ def _plain_numbers(ax) -> None:
     low, high = ax.get_xlim()
     ax.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
     some = (1, 2, 5) if high / low < 100 else (1,)
-    some = range(1, 10) if high / low < 4 else some
+    some = range(1, 10) if high / low < 10 else some
     told = lambda x, _: f"{x:g}" if int(f"{x:.0e}"[0]) in some else ""
     ax.xaxis.set_minor_formatter(ticker.FuncFormatter(told))

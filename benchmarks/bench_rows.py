@@ -50,10 +50,10 @@ class Claim(NamedTuple):
         """The goal in words."""
         low, high = self.at_least, self.at_most
         if low is not None and high is not None:
-            return f"{low:g} to {high:g} {self.unit}"
+            return f"{low:g} to {high:g} {self.unit}".rstrip()
         if low is not None:
-            return f"≥ {low:g} {self.unit}"
-        return "–" if high is None else f"≤ {high:g} {self.unit}"
+            return f"≥ {low:g} {self.unit}".rstrip()
+        return "–" if high is None else f"≤ {high:g} {self.unit}".rstrip()
 
     @property
     def met(self) -> bool | None:
@@ -69,9 +69,9 @@ class Claim(NamedTuple):
     def told(self) -> str:
         """The number with its interval."""
         if self.low == self.value == self.high:
-            return f"{short(self.value)} {self.unit}"
+            return f"{short(self.value)} {self.unit}".rstrip()
         ends = f"{short(self.low)} to {short(self.high)}"
-        return f"{short(self.value)} {self.unit} ({ends})"
+        return f"{short(self.value)} {self.unit}".rstrip() + f" ({ends})"
 
 
 def interval(values: Sequence) -> tuple[float, float, float]:
