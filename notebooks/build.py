@@ -63,7 +63,9 @@ def execute(
     notebook = copy.deepcopy(notebook)
     environment = os.environ | {"OPTAX_LAB_FAST": "1" if fast else ""}
     place = {"metadata": {"path": str(FOLDER)}}
-    client = nbclient.NotebookClient(notebook, timeout=timeout, resources=place)
+    # What is printed comes in pieces that differ from run to run.
+    settings = {"timeout": timeout, "resources": place, "coalesce_streams": True}
+    client = nbclient.NotebookClient(notebook, **settings)
     client.execute(env=environment)
     return notebook
 
