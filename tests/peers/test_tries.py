@@ -4,7 +4,11 @@ import pytest
 
 from tests import test_benchmarks as tries
 
-WITH_PEERS = [path for path in tries.SCRIPTS if '"torch"' in path.read_text()]
+WITH_PEERS = [
+    path
+    for path in tries.SCRIPTS
+    if '"torch"' in path.read_text() or "bench.peer(" in path.read_text()
+]
 
 
 def test_benchmarks_with_peers_are_found():
