@@ -26,12 +26,10 @@ class Contender(NamedTuple):
       make: from the options to a function of an optimizer's name, a number of epochs
         and what is told of every epoch that is done; it returns the test accuracy in
         percent, of several trainings their mean.
-      package: what must be installed besides JAX.
       once_per_core: whether as many processes train at once as there are cores.
     """
 
     make: Callable[[argparse.Namespace], Train]
-    package: str | None = None
     once_per_core: bool = False
 
 
@@ -121,12 +119,10 @@ def study(options) -> Train:
 LAB, ONE, EACH = "PyTorch", "PyTorch, one thread", "PyTorch, a process per core"
 SINGLE, STUDY = "optax_lab, one run", "optax_lab, a study"
 CONTENDERS = {
-    LAB: Contender(pytorch, "torch"),
-    ONE: Contender(functools.partial(pytorch, threads=1), "torch"),
-    EACH: Contender(functools.partial(pytorch, threads=1), "torch", True),
-    "PyTorch, torch.compile": Contender(
-        functools.partial(pytorch, compiled=True), "torch"
-    ),
+    LAB: Contender(pytorch),
+    ONE: Contender(functools.partial(pytorch, threads=1)),
+    EACH: Contender(functools.partial(pytorch, threads=1), True),
+    "PyTorch, torch.compile": Contender(functools.partial(pytorch, compiled=True)),
     "Flax, nnx.jit": Contender(functools.partial(documented, loop="with_nnx")),
     "Optax, a jitted step": Contender(functools.partial(documented, loop="with_optax")),
     SINGLE: Contender(one_run),
