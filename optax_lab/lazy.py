@@ -22,7 +22,7 @@ def attach(
             raise AttributeError(_unknown(package, name, modules))
         if name not in kept:
             module = _load(f"{package}.{modules[name]}")
-            kept[name] = module if name == modules[name] else getattr(module, name)
+            kept[name] = getattr(module, name, module)
         return kept[name]
 
     return getattr_, lambda: sorted(modules)

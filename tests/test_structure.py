@@ -1,6 +1,7 @@
 # The floors of the house: which room may import which.
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ FLOORS = {
     "runs": {"measures"},  # so that a training and `observe` measure alike
     "studies": {"runs"},
     "comparison": {"transforms", "optimizers", "problems", "runs", "studies"},
-    "views": {"runs", "studies"},
+    "views": {"lazy", "runs", "studies"},
     "checks": {"lazy"},  # references of their own, so that one can be wrong
     "cli": {
         "ewma",
@@ -127,6 +128,22 @@ def test_every_public_name_loads_without_flax_matplotlib_or_tensorboard():
         "print(sorted(heavy & set(sys.modules)))"
     )
     assert fresh(code).strip() == "[]"
+
+
+def test_a_figure_that_draws_no_interval_and_no_film_loads_neither_of_them():
+    code = (
+        "import sys; from optax_lab.views import figures;"
+        "figures.learning_curves, figures.descent_curves, figures.surface;"
+        "print(sorted({'scipy.stats', 'matplotlib.animation'} & set(sys.modules)))"
+    )
+    assert fresh(code).strip() == "[]"
+
+
+def test_every_figure_is_a_function_whatever_its_module_is_called():
+    from optax_lab.views import figures
+
+    assert set(figures.__all__) == set(figures._MODULES) == set(dir(figures))
+    assert all(inspect.isfunction(getattr(figures, name)) for name in figures.__all__)
 
 
 def test_the_public_names_are_all_there_and_every_optimizer_is_one():

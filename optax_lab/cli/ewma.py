@@ -25,17 +25,21 @@ def run(settings: Ewma, argv: list[str]) -> int:
 
 
 def _signal(settings: Ewma) -> signals.Signal:
-    key = jax.random.key(settings.seed)
     wave = (settings.periods, settings.offset, settings.noise)
-    return signals.sine(key, settings.n, *wave)
+    sine = jax.jit(lambda key: signals.sine(key, settings.n, *wave))
+    return sine(jax.random.key(settings.seed))
 
 
 def _curves(noisy: jax.Array, decays: tuple[float, ...]) -> dict[str, jax.Array]:
-    return {
-        f"{kind} β={decay:g}": ewma.smooth(noisy, decay, debias=kind == "debiased")
+    """Averages with every decay, in one program: it compiles sooner than eighty."""
+    cases = {
+        f"{kind} β={decay:g}": (decay, kind == "debiased")
         for decay in decays
         for kind in ("raw", "debiased")
     }
+    smooth = lambda xs, decay, debias: ewma.smooth(xs, decay, debias=debias)
+    every = jax.jit(lambda xs: [smooth(xs, *case) for case in cases.values()])
+    return dict(zip(cases, every(noisy), strict=True))
 
 
 def _rows(columns: dict[str, jax.Array]) -> list[dict[str, float]]:

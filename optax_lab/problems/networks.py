@@ -137,7 +137,13 @@ def table(network: Network, inputs: Num[Array, "..."]) -> str:
     params = jax.eval_shape(network.init, jax.random.key(0))
     jax.eval_shape(network.apply, params, inputs)
     plain = {"force_terminal": False, "force_jupyter": False, "width": 88}
-    return nnx.tabulate(network.make(nnx.Rngs(0)), inputs, console_kwargs=plain)
+    return nnx.tabulate(_hollow(network.make), inputs, console_kwargs=plain)
+
+
+def _hollow(make: Callable[[nnx.Rngs], nnx.Module]) -> nnx.Module:
+    """Makes a module whose parameters are zeros: nothing is drawn or compiled."""
+    abstract = nnx.eval_shape(lambda: make(nnx.Rngs(0)))
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract)
 
 
 def _linears(widths: Sequence[int], rngs: nnx.Rngs) -> list[nnx.Linear]:

@@ -1,17 +1,51 @@
-# Every figure, under one name.
-from optax_lab.views.animation import animate
-from optax_lab.views.curves import learning_curves, smoothing
-from optax_lab.views.descents import descent_curves
-from optax_lab.views.heat_maps import heat_map
-from optax_lab.views.multiples import multiples
-from optax_lab.views.notebook import show
-from optax_lab.views.reached import accuracy_against_speed, profile, shares_reached
-from optax_lab.views.responses import responses
-from optax_lab.views.search import sensitivity
-from optax_lab.views.states import states
-from optax_lab.views.style import alt_text, save
-from optax_lab.views.surfaces import surface
-from optax_lab.views.tries import tuning_curve
+"""Every figure, under one name, and each loaded when it is first drawn.
+
+A film needs Matplotlib's animation and an interval needs SciPy; what draws neither
+does not wait half a second for them.
+"""
+
+from typing import TYPE_CHECKING
+
+from optax_lab import lazy
+
+if TYPE_CHECKING:
+    from optax_lab.views.animation import animate
+    from optax_lab.views.curves import learning_curves, smoothing
+    from optax_lab.views.descents import descent_curves
+    from optax_lab.views.heat_maps import heat_map
+    from optax_lab.views.multiples import multiples
+    from optax_lab.views.notebook import show
+    from optax_lab.views.reached import (
+        accuracy_against_speed,
+        profile,
+        shares_reached,
+    )
+    from optax_lab.views.responses import responses
+    from optax_lab.views.search import sensitivity
+    from optax_lab.views.states import states
+    from optax_lab.views.style import alt_text, save
+    from optax_lab.views.surfaces import surface
+    from optax_lab.views.tries import tuning_curve
+
+_MODULES = {
+    "accuracy_against_speed": "reached",
+    "alt_text": "style",
+    "animate": "animation",
+    "descent_curves": "descents",
+    "heat_map": "heat_maps",
+    "learning_curves": "curves",
+    "multiples": "multiples",
+    "profile": "reached",
+    "responses": "responses",
+    "save": "style",
+    "sensitivity": "search",
+    "shares_reached": "reached",
+    "show": "notebook",
+    "smoothing": "curves",
+    "states": "states",
+    "surface": "surfaces",
+    "tuning_curve": "tries",
+}
 
 __all__ = [
     "accuracy_against_speed",
@@ -32,3 +66,4 @@ __all__ = [
     "surface",
     "tuning_curve",
 ]
+__getattr__, __dir__ = lazy.attach("optax_lab.views", _MODULES)
