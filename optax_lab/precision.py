@@ -52,7 +52,8 @@ def saturate(x: Array, dtype: Any = None) -> Array:
         part = jnp.finfo(dtype).dtype
         return jax.lax.complex(saturate(x.real, part), saturate(x.imag, part))
     largest = min(float(jnp.finfo(d).max) for d in (x.dtype, dtype))
-    return jnp.clip(x, -largest, largest).astype(dtype)
+    low, high = (jnp.asarray(end, x.dtype) for end in (-largest, largest))
+    return jax.lax.clamp(low, x, high).astype(dtype)
 
 
 def widen(x: Any) -> Any:
