@@ -2,24 +2,31 @@
 
 A benchmark adds *rows*, what each contender took for each case, and *claims*, one
 number with its interval against a goal. `finish` prints both as Markdown and, with
-`--out`, writes NAME.json, NAME.md and NAME.png, or NAME-gpu of each; `summary.py` makes
-the README's table of the claims.
+`--out`, writes NAME.json, NAME.md and NAME.png, or NAME-gpu of each; those of a try are
+called NAME-quick, and those of a run of some parts NAME-part, so that neither takes the
+place of a whole result. `summary.py` makes the README's table of the claims;
+`redraw.py` makes pages and figures anew from what is written.
 
 Contenders take turns (`timing.interleave`), so that a machine that changes speed
-changes all of them. Rows are told as medians and quartiles of all turns; a claim is the
-median over turns, with its 95 % interval by the bootstrap.
+changes all of them. Rows are told as medians and quartiles of all turns. A claim is the
+median over turns, with its 95 % interval, which is exact whatever the distribution: two
+of the values themselves. Fewer than six turns have no such interval: their lowest and
+highest are told instead, as "all of 5". A goal is met or missed "within its spread" if
+not all of that says so.
 """
 
 import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from bench_rows import Claim, Row, interval, short, spread
+import timing
+from bench_rows import Claim, Row, claimed, interval, short, spread
 
 __all__ = ["Claim", "Report", "Row", "interval", "short", "spread"]
 
@@ -30,6 +37,10 @@ class Report:
     Args:
       name: the benchmark's, and its files'.
       about: its module's docstring; the first line is the title.
+
+    Attributes:
+      part: whether only some of what the benchmark measures was asked for.
+      source: the day, and the commit that is measured.
     """
 
     def __init__(self, name: str, about: str | None):
@@ -38,6 +49,8 @@ class Report:
         self.claims: list[Claim] = []
         self.facts: dict[str, Any] = {}
         self.notes: list[str] = []
+        self.part = False
+        self.source = timing.source()
 
     def add(
         self, case: str, contender: str, measure: str, unit: str, values: Sequence
@@ -51,15 +64,17 @@ class Report:
         self, what: str, values: Sequence, unit: str = "×", **goal: float | None
     ) -> None:
         """Adds one number per turn as a claim; its goal is `at_least=`, `at_most=`."""
-        self.estimate(what, interval(values), unit, **goal)
+        self._claim(claimed(what, values, unit, **goal))
 
     def estimate(
         self, what: str, found: Sequence[float], unit: str = "×", **goal: float | None
     ) -> None:
         """Adds a claim whose value and interval are known: (value, low, high)."""
-        self.claims.append(Claim(what, *found, unit, **goal))
-        told, of = self.claims[-1].told, self.claims[-1].goal
-        print(f"{what}: {told}, goal {of}", file=sys.stderr)
+        self._claim(Claim(what, *found, unit, **goal))
+
+    def _claim(self, claim: Claim) -> None:
+        self.claims.append(claim)
+        print(f"{claim.what}: {claim.told}, goal {claim.goal}", file=sys.stderr)
 
     def values(self, case: str, contender: str, measure: str) -> np.ndarray:
         """Returns what was added, as an array."""
@@ -85,13 +100,45 @@ def parser(about: str | None, *, repeats: int | None = None) -> argparse.Argumen
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     if repeats is not None:
-        made.add_argument("--repeats", type=int, default=repeats, help="turns taken")
+        made.set_defaults(usual_repeats=repeats)
+        made.add_argument(
+            "--repeats", type=positive, default=repeats, help="turns taken"
+        )
     made.add_argument("--quick", action="store_true", help="a try, in a minute or so")
     made.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     made.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="write NAME.json, .md and .png there"
+        "--out",
+        type=folder,
+        metavar="FOLDER",
+        help="write NAME.json, .md and .png there",
     )
     return made
+
+
+def at_least(fewest: int) -> Callable[[str], int]:
+    """Returns an option's type: a whole number that is no smaller."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < fewest:
+            why = f"must be a whole number ≥ {fewest}, got {text!r}"
+            raise argparse.ArgumentTypeError(why)
+        return int(text)
+
+    return read
+
+
+positive = at_least(1)
+
+
+def folder(text: str) -> Path:
+    """Reads an option that names a folder, and makes it before anything is measured."""
+    try:
+        Path(text).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=text).close()
+    except OSError as error:
+        why = f"cannot write to a folder {text!r}: {error.strerror}"
+        raise argparse.ArgumentTypeError(why) from error
+    return Path(text)
 
 
 def start(options: argparse.Namespace, *, cores: int = 1) -> str:
@@ -160,17 +207,34 @@ def finish(
     import bench_page
 
     whole = bench_page.as_json(report, options, packages)
-    text = bench_page.as_markdown(report, whole)
-    print(text)
-    if options.out is None:
-        return
-    import bench_figure
+    print(bench_page.as_markdown(report, whole))
+    if options.out is not None:
+        name = file_name(report, options)
+        write(options.out, name, report, whole, draw)
+        print(f"wrote {options.out / name}.json, .md and .png", file=sys.stderr)
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    name = report.name + ("-gpu" if options.device == "gpu" else "")
-    figure = (draw or bench_figure.draw)(report)
-    figure.savefig(options.out / f"{name}.png", dpi=100)
-    (options.out / f"{name}.md").write_text(text + f"\n![{report.title}]({name}.png)\n")
-    # Last, so that a report that is there is whole.
-    (options.out / f"{name}.json").write_text(bench_page.dumps(whole))
-    print(f"wrote {options.out / name}.json, .md and .png", file=sys.stderr)
+
+def file_name(report: Report, options: argparse.Namespace) -> str:
+    """Returns what the files of a run are called: one that is not whole says so."""
+    part = "-quick" if options.quick else "-part" if report.part else ""
+    return report.name + ("-gpu" if options.device == "gpu" else "") + part
+
+
+def write(
+    where: Path, name: str, report: Report, whole: dict[str, Any], draw: Any = None
+) -> None:
+    """Writes the three files of a report, and only then gives them their names.
+
+    The JSON is the first to have its name: the others can be made of it (`redraw.py`).
+    """
+    import bench_figure
+    import bench_page
+
+    text = bench_page.as_markdown(report, whole)
+    with tempfile.TemporaryDirectory(dir=where, prefix=".writing-") as made:
+        page, figure = Path(made, f"{name}.md"), Path(made, f"{name}.png")
+        Path(made, f"{name}.json").write_text(bench_page.dumps(whole))
+        (draw or bench_figure.draw)(report).savefig(figure, dpi=100)
+        page.write_text(f"{text}\n![{report.title}]({name}.png)\n")
+        for ending in ("json", "png", "md"):
+            Path(made, f"{name}.{ending}").replace(where / f"{name}.{ending}")

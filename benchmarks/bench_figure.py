@@ -1,12 +1,19 @@
-"""Draws what a benchmark measured: a panel per measure, a mark per contender."""
+"""Draws what a benchmark measured: a panel per measure, a mark per contender.
 
+A panel of several cases has a line for each of them, and its contenders' marks are told
+by the legend. One of a single case has a labelled line for each contender.
+"""
+
+import textwrap
 from collections.abc import Sequence
 
+import bench_axes
 from bench import Report, Row
 from matplotlib import figure as mpl_figure
-from matplotlib import ticker
 
 from optax_lab.views import style
+
+LETTERS, BELOW = 34, 52  # of a label before it is wrapped, and of an axis's
 
 
 def draw(report: Report, measures: Sequence[str] = ()) -> mpl_figure.Figure:
@@ -16,49 +23,79 @@ def draw(report: Report, measures: Sequence[str] = ()) -> mpl_figure.Figure:
       report: what was found.
       measures: those that are drawn, a panel each; all unless given.
     """
-    measures = measures or list(dict.fromkeys(row.measure for row in report.rows))
-    of = {m: [row for row in report.rows if row.measure == m] for m in measures}
-    lines = [len({row.case for row in rows}) for rows in of.values()]
-    drawn = [row for rows in of.values() for row in rows]
-    contenders = list(dict.fromkeys(row.contender for row in drawn))
-    height = 0.42 * sum(lines) + 1.0 * len(measures) + 0.3 * len(contenders) + 0.6
+    measures = measures or names(row.measure for row in report.rows)
+    panels = [[row for row in report.rows if row.measure == m] for m in measures]
+    contenders = names(row.contender for rows in panels for row in rows)
+    heights = [_height(rows) for rows in panels]
+    height = sum(heights) + 1.0 * len(panels) + 0.6
     with style.new_figure(9.0, height) as figure:
-        panels = figure.subplots(len(measures), 1, squeeze=False, height_ratios=lines)
-        for ax, (measure, rows) in zip(panels[:, 0], of.items(), strict=True):
-            _panel(ax, rows, contenders)
-            ax.set_xlabel(f"{measure}, {rows[0].unit}")
-        style.title(figure, report.title)
+        axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)
         marks = {}
-        for ax in panels[:, 0]:
+        for ax, rows in zip(axes[:, 0], panels, strict=True):
+            (_by_contender if _one_case(rows) else _by_case)(ax, rows, contenders)
             marks |= dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
-        style.legend_below(figure, [marks[name] for name in contenders])
+        style.title(figure, plain(report.title))
+        if marks:
+            style.legend_below(figure, [marks[c] for c in contenders if c in marks])
     return figure
 
 
-def _panel(ax, rows: list[Row], contenders: list[str]) -> None:
-    cases = list(dict.fromkeys(row.case for row in rows))
+def names(of) -> list[str]:
+    """Returns what differs, in the order in which it comes."""
+    return list(dict.fromkeys(of))
+
+
+def plain(text: str) -> str:
+    """Returns Markdown as it is drawn."""
+    return text.replace("`", "")
+
+
+def _one_case(rows: list[Row]) -> bool:
+    return len({row.case for row in rows}) == 1
+
+
+def _height(rows: list[Row]) -> float:
+    """Returns the inches of a panel: each mark has its place."""
+    cases, contenders = names(r.case for r in rows), names(r.contender for r in rows)
+    if _one_case(rows):
+        return 0.28 * len(contenders)
+    return max(0.42, 0.2 + 0.07 * len(contenders)) * len(cases)
+
+
+def _by_contender(ax, rows: list[Row], contenders: list[str]) -> None:
+    """Draws a single case, whose name stands under the axis."""
+    for y, row in enumerate(rows):
+        _mark(ax, row, y, contenders.index(row.contender))
+    labels = [textwrap.fill(plain(row.contender), LETTERS) for row in rows]
+    _finish(ax, rows, labels, f"; {plain(rows[0].case)}")
+
+
+def _by_case(ax, rows: list[Row], contenders: list[str]) -> None:
+    """Draws several cases, a line each."""
+    cases = names(row.case for row in rows)
     for row in rows:
         i = contenders.index(row.contender)
-        mark, (low, middle, high) = style.mark(i), row.quartiles
-        inside = "white" if i >= len(style.MARKERS) else mark.color  # a second round
-        y = cases.index(row.case) + 0.6 * (i + 0.5) / len(contenders) - 0.3
-        ax.plot([low, high], [y, y], color=mark.color, lw=2)
-        look = {"color": mark.color, "mfc": inside, "label": row.contender}
-        ax.plot(middle, y, mark.marker, ls="none", **look)
-    ax.set_yticks(range(len(cases)), [case.replace("`", "") for case in cases])
-    ax.set_ylim(len(cases) - 0.5, -0.5)
-    if all(low > 0 for row in rows for low in row.quartiles):
-        ax.set_xscale("log")
-        _plain_numbers(ax)
+        y = cases.index(row.case) + 0.7 * (i + 0.5) / len(contenders) - 0.35
+        _mark(ax, row, y, i, label=row.contender)
     for y in range(1, len(cases)):
         ax.axhline(y - 0.5, color="#D9D9D9", lw=1)
+    _finish(ax, rows, [textwrap.fill(plain(case), LETTERS) for case in cases])
 
 
-def _plain_numbers(ax) -> None:
-    """Says 0.2 and 30 on a logarithmic axis, and more of them where it is short."""
-    low, high = ax.get_xlim()
-    ax.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
-    some = (1, 2, 5) if high / low < 100 else (1,)
-    some = range(1, 10) if high / low < 10 else some
-    told = lambda x, _: f"{x:g}" if int(f"{x:.0e}"[0]) in some else ""
-    ax.xaxis.set_minor_formatter(ticker.FuncFormatter(told))
+def _mark(ax, row: Row, y: float, i: int, **label: str) -> None:
+    """Draws a median and its quartiles."""
+    mark, (low, middle, high) = style.mark(i), row.quartiles
+    inside = "white" if i >= len(style.MARKERS) else mark.color  # a second round
+    ax.plot([low, high], [y, y], color=mark.color, lw=2)
+    look = {"color": mark.color, "mfc": inside, **label}
+    ax.plot(middle, y, mark.marker, ls="none", **look)
+
+
+def _finish(ax, rows: list[Row], labels: list[str], of: str = "") -> None:
+    """Says what the lines of a panel are, and what its axis measures."""
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+    unit = rows[0].unit
+    bench_axes.number(ax, [end for row in rows for end in row.quartiles], unit)
+    told = f"{rows[0].measure}, {unit}".removesuffix(", ") + of
+    ax.set_xlabel("\n".join(style.wrap(told, BELOW)))

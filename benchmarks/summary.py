@@ -22,18 +22,24 @@ NO_GPU = "Not measured on a GPU: no machine with one was at hand."
 
 
 def results(folder: Path) -> list[dict[str, Any]]:
-    """Reads all results of the present form, in their order; tries are left out."""
+    """Reads all results of the present form, in their order, but no tries or parts."""
     read = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    told = [of for of in read if of.get("schema") == 1 and not of["quick"]]
+    told = [of for of in read if of.get("schema") == bench_page.SCHEMA]
+    told = [of for of in told if not (of["quick"] or of.get("part"))]
     return sorted(told, key=lambda of: (_place(of["benchmark"]), of["benchmark"]))
 
 
 def rows(of: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Returns a line for each claim of a benchmark."""
-    fields = bench.Claim._fields
-    claims = [bench.Claim(**{k: claim[k] for k in fields}) for claim in of["claims"]]
-    missed = lambda claim: ", missed" if claim.met is False else ""
-    return [(claim.what, claim.goal, claim.told + missed(claim)) for claim in claims]
+    claims = [bench_page.claim_of(claim) for claim in of["claims"]]
+    return [(claim.what, claim.goal, claim.told + _verdict(claim)) for claim in claims]
+
+
+def _verdict(claim: bench.Claim) -> str:
+    """Says what is not plain: that a goal is missed, or that it may be."""
+    if claim.sure:
+        return ", missed" if claim.met is False else ""
+    return f", {'met' if claim.met else 'missed'} (within its spread)"
 
 
 def text(folder: Path = RESULTS) -> str:

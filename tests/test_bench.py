@@ -11,14 +11,19 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import bench
+import bench_axes
 import bench_figure
 import bench_page
+import bench_rows
+import redraw
 import study_cost
 import summary
 import timing
 import update_step
+from matplotlib import figure as mpl_figure
 
 ON_CPU = argparse.Namespace(device="cpu", quick=True, out=None)
+ENDINGS = ("json", "md", "png")
 
 
 def test_a_peer_that_is_not_there_ends_with_status_2(capsys):
@@ -35,6 +40,22 @@ def test_a_peer_that_is_not_there_ends_with_status_2(capsys):
 @pytest.mark.parametrize("value", [0.0, 0.3, 7.0])
 def test_the_interval_of_what_never_changes_has_no_width(value):
     assert bench.interval([value] * 5) == (value, value, value)
+
+
+@pytest.mark.parametrize("count", range(6, 22))
+def test_an_interval_holds_the_true_median_as_often_as_it_says(count):
+    samples = np.random.default_rng(count).exponential(size=(400, count))
+    _, low, high = np.transpose([bench.interval(sample) for sample in samples])
+    held = np.mean((low <= np.log(2)) & (np.log(2) <= high))
+    assert held > 0.95 - 3 * np.sqrt(0.95 * 0.05 / len(samples))
+
+
+@pytest.mark.parametrize("count", range(2, 6))
+def test_a_range_of_few_turns_is_not_called_an_interval(count):
+    claim = bench_rows.claimed("speed", range(count))
+    assert (claim.low, claim.high, claim.turns) == (0, count - 1, count)
+    assert claim.told.endswith(f"(0 to {count - 1}, all of {count})")
+    assert "all of" not in bench_rows.claimed("speed", range(6)).told
 
 
 def test_an_interval_holds_the_median_and_nothing_outside_the_values():
@@ -77,8 +98,27 @@ def test_a_claim_says_its_goal_and_whether_it_is_met(goal, said, met):
     assert claim.told == "1.25 × (1 to 1.50)"
 
 
+@pytest.mark.parametrize(
+    "goal, said",
+    [
+        ({}, ""),
+        ({"at_least": 0.9}, "yes"),
+        ({"at_least": 1.1}, "yes, within its spread"),
+        ({"at_least": 1.3}, "no, within its spread"),
+        ({"at_least": 1.6}, "no"),
+        ({"at_most": 1.5}, "yes"),
+        ({"at_most": 1.3}, "yes, within its spread"),
+        ({"at_least": 1.1, "at_most": 1.2}, "no, within its spread"),
+        ({"at_least": 1.6, "at_most": 2}, "no"),
+    ],
+)
+def test_a_goal_is_met_or_missed_for_sure_or_within_the_spread(goal, said):
+    assert bench_page.verdict(bench.Claim("speed", 1.25, 1.0, 1.5, **goal)) == said
+
+
 def test_a_number_that_is_no_number_meets_no_goal():
-    assert bench.Claim("speed", *[float("nan")] * 3, at_most=2).met is False
+    claim = bench.Claim("speed", *[float("nan")] * 3, at_most=2)
+    assert claim.met is False and claim.sure
 
 
 def a_report():
@@ -103,7 +143,7 @@ def test_ratios_are_taken_turn_by_turn():
 def test_a_page_has_a_table_of_claims_and_one_of_each_measure():
     report = a_report()
     page = bench_page.as_markdown(report, bench_page.as_json(report, ON_CPU, ["numpy"]))
-    assert "| time over Optax's | – | 1 × (0.500 to 1.50) |  |" in page
+    assert "| time over Optax's | – | 1 × (0.500 to 1.50, all of 3) |  |" in page
     assert "| time, ms | optax_lab | Optax |\n| --- | --- | --- |\n" in page
     assert "| small | 2 (1.50 to 2.50) | 2 |\n| large | 4 | 8 |\n" in page
     assert "| size, MB | optax_lab |\n| --- | --- |\n| small | 5 |" in page
@@ -117,16 +157,128 @@ def test_what_is_written_can_be_read_back():
     assert json.loads(bench_page.dumps(empty))["rows"] == []
 
 
+def test_json_says_when_and_of_which_commit_it_is():
+    whole = bench_page.as_json(a_report(), ON_CPU, [])
+    assert len(whole["date"]) == len("2026-11-29")
+    page = bench_page.as_markdown(a_report(), whole | {"commit": "abc-dirty"})
+    told = f"Measured {whole['date']}, commit abc-dirty, on "
+    assert told + whole["machine"]["processor"] in page
+
+
+def test_a_report_is_read_back_and_older_ones_too():
+    report = a_report()
+    report.estimate("of means", (3, 2, 4), "%", at_least=2.5)
+    whole = json.loads(bench_page.dumps(bench_page.as_json(report, ON_CPU, [])))
+    assert bench_page.read(whole).claims == report.claims
+    for claim in whole["claims"]:
+        del claim["turns"], claim["values"], claim["sure"]
+    old = bench_page.read(whole)
+    assert [claim[:7] for claim in old.claims] == [claim[:7] for claim in report.claims]
+
+
+def options_of(folder, *given):
+    return bench.parser(None, repeats=5).parse_args(["--out", str(folder), *given])
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_run_that_is_not_whole_does_not_take_the_place_of_one(tmp_path):
+    report = a_report()
+    bench.finish(report, options_of(tmp_path))
+    report.part = True
+    bench.finish(report, options_of(tmp_path))
+    bench.finish(report, options_of(tmp_path, "--quick"))
+    ends = [f"{part}.{end}" for part in ("-part", "-quick", "") for end in ENDINGS]
+    assert files(tmp_path) == [f"mine{end}" for end in ends]
+    whole = json.loads((tmp_path / "mine.json").read_text())
+    assert whole["facts"] == {"seed": 0, "turns by default": 5} and not whole["part"]
+    assert "Only a part" in (tmp_path / "mine-part.md").read_text()
+    assert [of["benchmark"] for of in summary.results(tmp_path)] == ["mine"]
+
+
+def test_what_cannot_be_drawn_leaves_what_was_there_as_it_was(tmp_path):
+    def draw(report):
+        raise KeyboardInterrupt
+
+    bench.finish(a_report(), options_of(tmp_path))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(KeyboardInterrupt):
+        bench.finish(a_report(), options_of(tmp_path), draw=draw)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_pages_are_made_anew_with_intervals_of_the_values(tmp_path, monkeypatch):
+    report = a_report()
+    report.claim("of eight", range(8))
+    bench.finish(report, options_of(tmp_path))
+    path = tmp_path / "mine.json"
+    whole = json.loads(path.read_text())
+    whole["claims"][-1]["low"] = 3.25  # as it would be by another rule
+    path.write_text(bench_page.dumps(whole))
+    monkeypatch.setitem(sys.modules, "mine", argparse)  # which draws nothing
+    (tmp_path / "mine.md").unlink()
+    redraw.main([str(path)])
+    assert "| of eight | – | 3.50 × (0 to 7) |" in (tmp_path / "mine.md").read_text()
+    assert files(tmp_path) == [f"mine.{end}" for end in ENDINGS]
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "1.5", "many", ""])
+def test_a_count_that_is_none_ends_with_status_2(given, capsys):
+    with pytest.raises(SystemExit) as ended:
+        bench.parser(None, repeats=5).parse_args(["--repeats", given])
+    assert ended.value.code == 2
+    assert "--repeats: must be a whole number ≥ 1, got" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_ends_with_status_2(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for bad in ("file", "file/below"):
+        with pytest.raises(SystemExit) as ended:
+            options_of(tmp_path / bad)
+        assert ended.value.code == 2
+        assert "--out: cannot write to a folder" in capsys.readouterr().err
+    assert options_of(tmp_path / "new" / "below").out.is_dir()
+
+
 def test_a_figure_has_a_panel_for_each_measure_that_is_asked_for():
     assert len(bench_figure.draw(a_report()).axes) == 2
     assert len(bench_figure.draw(a_report(), ["time"]).axes) == 1
 
 
-def test_contenders_take_turns_after_a_call_that_is_not_counted():
+def test_a_panel_of_a_single_case_has_a_line_for_each_contender():
+    report = bench.Report("mine", None)
+    for who, value in (("ours", 1.0), ("theirs", 2.0)):
+        report.add("small", who, "time", "ms", [value])
+    figure = bench_figure.draw(report)
+    (panel,) = figure.axes
+    assert [label.get_text() for label in panel.get_yticklabels()] == ["ours", "theirs"]
+    assert panel.get_xlabel() == "time, ms; small" and not figure.legends
+
+
+@pytest.mark.parametrize(
+    "low, high", [(0.12, 18), (73, 156), (1e-9, 1e3), (2.6, 13.8), (101, 102), (1, 1)]
+)
+def test_an_axis_has_numbers_on_both_sides_of_all_marks(low, high):
+    axis = mpl_figure.Figure().subplots()
+    bench_axes.number(axis, [low, high], "s")
+    ticks = axis.get_xticks()
+    assert axis.get_xscale() == "log"
+    assert 4 <= len(ticks) <= 9 and ticks[0] <= low <= high <= ticks[-1]
+
+
+def test_shares_are_drawn_on_a_linear_axis_of_some_points():
+    axis = mpl_figure.Figure().subplots()
+    bench_axes.number(axis, [55.5, 56.0], "%")
+    assert axis.get_xscale() == "linear" and np.ptp(axis.get_xlim()) >= 5
+
+
+def test_contenders_take_turns_in_either_order_after_a_call_that_is_not_counted():
     calls = []
     functions = {name: lambda name=name: calls.append(name) for name in "ab"}
     seconds = timing.interleave(functions, repeats=2)
-    assert "".join(calls) == "ababab"
+    assert "".join(calls) == "ababba"
     assert {name: len(taken) for name, taken in seconds.items()} == {"a": 2, "b": 2}
 
 
@@ -136,7 +288,8 @@ def test_contenders_take_turns_after_a_call_that_is_not_counted():
 def write(folder, name, **changed):
     report = a_report()
     report.name = name
-    report.estimate(f"of {name}", (3, 2, 4), at_most=2)
+    report.estimate(f"of {name}", (3, 2.5, 4), at_most=2)
+    report.estimate(f"near {name}", (3, 2.5, 4), at_most=3)
     whole = bench_page.as_json(report, ON_CPU, []) | {"quick": False} | changed
     file = name + ("" if whole["device"] == "cpu" else "-gpu")
     (folder / f"{file}.json").write_text(bench_page.dumps(whole))
@@ -146,15 +299,18 @@ def test_the_summary_tells_all_claims_in_its_order(tmp_path):
     for name in ("unknown", "smooth", "lab_accuracy"):
         write(tmp_path, name)
     write(tmp_path, "recipes", quick=True)
+    write(tmp_path, "descents", part=True)
     (tmp_path / "old.json").write_text('{"ratio": 1}')
     lines = summary.text(tmp_path).splitlines()
     assert lines[:3:2] == [
         "| measured | goal | result |",
-        "| time over Optax's | – | 1 × (0.500 to 1.50) |",
+        "| time over Optax's | – | 1 × (0.500 to 1.50, all of 3) |",
     ]
     of = [line.split(" |")[0][2:] for line in lines if line.startswith("| of")]
     assert of == ["of lab_accuracy", "of smooth", "of unknown"]
-    assert "| of smooth | ≤ 2 × | 3 × (2 to 4), missed |" in lines
+    assert "| of smooth | ≤ 2 × | 3 × (2.50 to 4), missed |" in lines
+    near = "| near smooth | ≤ 3 × | 3 × (2.50 to 4), met (within its spread) |"
+    assert near in lines
     assert lines[-1] == summary.NO_GPU
 
 
