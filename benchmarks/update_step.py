@@ -118,7 +118,8 @@ def against_optax(report: bench.Report) -> None:
     ratios = lambda what: [
         report.ratios(case, what, "optax_lab", "Optax") for case in cases
     ]
-    of_all = f"median of {len(cases)} ratios"
+    trees = list(dict.fromkeys(case.rpartition(" ")[2] for case in cases))
+    of_all = f"median of {len(cases)} cases, on {', '.join(trees)}"
     for what, words, goal in (
         ("time", "time", 1.02),
         ("compiling", "compiling in XLA", 1.1),
@@ -133,7 +134,7 @@ def against_optax(report: bench.Report) -> None:
         for case, found in zip(cases, map(bench.interval, ratios("time")), strict=True)
         if found[1] > HIGHEST
     ]
-    told = f"updates slower than {HIGHEST} × Optax's beyond their 95 % interval"
+    told = f"updates slower than {HIGHEST} × Optax's beyond the interval of their turns"
     report.claim(told, [len(slow)], f"of {len(cases)}", at_most=0)
     report.notes += [f"Slower than {HIGHEST} × Optax's: {of}." for of in slow]
 
@@ -197,6 +198,7 @@ def measure(options: argparse.Namespace) -> bench.Report:
     claim(report)
     report.facts |= {"rounds": options.rounds, "calls in a round": options.repeats}
     report.facts |= {"compiled": options.compiles, "seed": 0}
+    report.notes += ["Intervals of a median of cases are over the cases."]
     return report
 
 
@@ -205,9 +207,9 @@ def asked(arguments: list[str] | None) -> argparse.Namespace:
     parser = bench.parser(__doc__)
     parser.add_argument("--only", nargs="+", metavar="OPTIMIZER", default=[])
     parser.add_argument("--tree", nargs="+", choices=TREES, default=list(TREES))
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--repeats", type=int, default=5, help="in a round")
-    parser.add_argument("--compiles", type=int, default=5)
+    parser.add_argument("--rounds", type=bench.positive, default=11)
+    parser.add_argument("--repeats", type=bench.positive, default=5, help="in a round")
+    parser.add_argument("--compiles", type=bench.positive, default=5)
     options = parser.parse_args(arguments)
     if options.quick:
         options.tree, options.rounds, options.compiles = ["mlp"], 2, 1
@@ -225,7 +227,9 @@ def main(arguments: list[str] | None = None) -> int:
     options.only = options.only or every
     if unknown := set(options.only) - set(every):
         bench.refuse(f"not in both libraries: {', '.join(sorted(unknown))}")
-    bench.finish(measure(options), options, "optax", "torch", "numpy", draw=draw)
+    report = measure(options)
+    report.part = set(options.only + options.tree) != {*every, *TREES}
+    bench.finish(report, options, "optax", "torch", "numpy", draw=draw)
     return 0
 
 
