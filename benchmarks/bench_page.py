@@ -12,9 +12,9 @@ import timing
 
 SCHEMA = 1
 HEAD = ("claimed", "goal", "found (95 % interval)", "met")
-RULE = """In brackets are the ends of a 95 % interval; "all of 3" are the lowest and the
-highest of values that are too few to have one. "Within its spread": not all of what is
-in brackets keeps the goal, or not all of it misses it."""
+RULE = """In brackets are the ends of a 95 % interval; those of a median are two of its
+values. "All of 3" are the lowest and the highest of values that are too few for an
+interval. "Within its spread": not all of what is in brackets says so."""
 
 
 def as_json(

@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import bench
+import timing
 
 COMMANDS = {
     "--help": 0.3,
@@ -87,11 +88,10 @@ def measure(options: argparse.Namespace) -> bench.Report:
         *(sys.executable, "-c", f"{IMPORTS}; print()")
     ]
     seconds: dict[tuple[str, str, str], list[float]] = {}
-    for _ in range(options.repeats):
-        for name, command in commands.items():
-            for state, found in thrice(command).items():
-                for measured, took in found.items():
-                    seconds.setdefault((name, state, measured), []).append(took)
+    for name in timing.in_turn(commands, options.repeats):
+        for state, found in thrice(commands[name]).items():
+            for measured, took in found.items():
+                seconds.setdefault((name, state, measured), []).append(took)
     for (name, state, measured), taken in seconds.items():
         report.add(name, state, measured, "s", taken)
     for text in texts:

@@ -1,7 +1,7 @@
 """Times importing optax_lab and touching `adam` against importing Optax alone.
 
-Each import is a process of its own, in turn; `import torch` and `import keras` are told
-beside them. Goal: at most 1.05 times.
+Each import is a process of its own, in turn, and in reverse in every second turn;
+`import torch` and `import keras` are told beside them. Goal: at most 1.05 times.
 
     python benchmarks/import_time.py [--out benchmarks/results] [--quick]
 """

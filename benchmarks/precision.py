@@ -18,6 +18,7 @@ import sys
 from typing import NamedTuple
 
 import bench
+import bench_rows
 import numpy as np
 import precision_means
 import precision_trainings
@@ -94,7 +95,7 @@ def claim_averages(report: bench.Report, size: Size) -> None:
             others = [mean.get((case, peer, measure), np.inf) for peer in PEERS]
             ratios.append(mean[case, "optax_lab", measure] / min(others))
         what = f"{measure}, over the smallest of Optax's, PyTorch's and Keras's"
-        report.claim(f"{what}, {len(places)} cases", ratios)
+        report.claim(f"{what}, median of {len(places)} cases", ratios)
 
 
 def note_weight(report: bench.Report, size: Size) -> None:
@@ -115,28 +116,35 @@ def note_weight(report: bench.Report, size: Size) -> None:
 
 
 def trainings(report: bench.Report, size: Size) -> None:
-    """Adds where trainings end, and how far from those with float32 averages."""
-    differ = {}
+    """Adds where trainings end."""
     for b1 in size.b1s:
-        found = {
-            key: precision_trainings.ends(each, size.seeds, size.epochs, size.depth)
-            for key, each in precision_trainings.optimizers(b1).items()
-            if key[0] in size.rounded
-        }
-        truth = found["nothing", precision_trainings.TRUTH]
-        for (what, who), of in found.items():
-            case = f"{what} in bfloat16, b1 = {b1}"
-            for measure, values in of.items():
-                report.add(
-                    case, who, measure, precision_trainings.UNITS[measure], values
-                )
-                if who != precision_trainings.TRUTH:
-                    differ[measure, case, who] = values - truth[measure]
-    for (measure, case, who), values in differ.items():
+        for (what, who), optimizer in precision_trainings.optimizers(b1).items():
+            if what in size.rounded:
+                ends = (size.seeds, size.epochs, size.depth)
+                found = precision_trainings.ends(optimizer, *ends)
+                for measure, values in found.items():
+                    unit = precision_trainings.UNITS[measure]
+                    report.add(end_of(what, b1), who, measure, unit, values)
+
+
+def end_of(what: str, b1: float) -> str:
+    return f"{what} in bfloat16, b1 = {b1}"
+
+
+def claim_trainings(report: bench.Report, size: Size) -> None:
+    """Claims how far trainings end from those with float32 averages, seed by seed."""
+    differ = {}
+    for row in report.rows:
+        if row.measure in precision_trainings.ENDS and "nothing" not in row.case:
+            b1 = row.case.rpartition(" = ")[2]
+            truth = end_of("nothing", b1), precision_trainings.TRUTH, row.measure
+            differ[row[:3]] = np.array(row.values) - report.values(*truth)
+    for (case, who, measure), values in differ.items():
         if case.startswith("μ in") and measure == "validation accuracy":
             what = f"{measure}, {case}, {who}, less that of float32"
-            report.claim(what, values, "points")
-    note_differences(report, differ)
+            report.claim(f"{what}, median of {size.seeds} seeds", values, "points")
+    if size.seeds >= bench_rows.FEWEST:
+        note_differences(report, differ)
 
 
 def note_differences(report: bench.Report, differ: dict[tuple, np.ndarray]) -> None:
@@ -145,10 +153,11 @@ def note_differences(report: bench.Report, differ: dict[tuple, np.ndarray]) -> N
     seen = {key: ends for key, ends in found.items() if not ends[1] <= 0 <= ends[2]}
     report.notes.append(
         f"Of {len(found)} comparisons with float32 averages, {len(found) - len(seen)} "
-        "show no difference: their 95 % intervals hold 0. "
-        "One in 20 misses it by chance."
+        "show no difference: their 95 % intervals hold 0, as they do where it is "
+        "smaller than what the seeds differ by. Where there is none, at most one "
+        "interval in 20 misses 0 by chance."
     )
-    for (measure, case, who), ends in seen.items():
+    for (case, who, measure), ends in seen.items():
         middle, low, high = map(bench.short, ends)
         unit = precision_trainings.UNITS[measure].replace("%", "points")
         told = f"{middle} {unit} ({low} to {high})"
@@ -221,6 +230,7 @@ def measure(options: argparse.Namespace) -> bench.Report:
     claim_averages(report, size)
     note_weight(report, size)
     trainings(report, size)
+    claim_trainings(report, size)
     report.facts |= size._asdict() | {"learning rate": precision_trainings.RATE}
     return report
 

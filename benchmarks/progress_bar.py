@@ -16,6 +16,7 @@ from collections.abc import Callable
 import bench
 import timing
 
+BLOCK = 10  # epochs
 WITH, WITHOUT = "with a bar", "without"
 
 
@@ -33,7 +34,7 @@ def terminal():
 
 
 def training(epochs: int) -> Callable:
-    """Returns a function that trains the lab's network by blocks of 10 epochs."""
+    """Returns a function that trains the lab's network by blocks of epochs."""
     import jax
     import lab_task
 
@@ -42,15 +43,15 @@ def training(epochs: int) -> Callable:
     problem, data = lab_task.problem()
     optimizer = lab_task.optimizer("adam")
     advance = jax.jit(
-        lambda run, data: training.advance(problem, optimizer, run, data, epochs=10)
+        lambda run, data: training.advance(problem, optimizer, run, data, epochs=BLOCK)
     )
     start = training.start(problem, optimizer, jax.random.key(0))
 
     def train(on_block=lambda epochs: None):
         run = start
-        for _ in range(epochs // 10):
+        for _ in range(epochs // BLOCK):
             run, _ = jax.block_until_ready(advance(run, data))
-            on_block(10)
+            on_block(BLOCK)
 
     return train
 
@@ -89,10 +90,12 @@ def measure(options: argparse.Namespace) -> bench.Report:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = bench.parser(__doc__, repeats=15)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=bench.positive, default=40)
     options = parser.parse_args(arguments)
+    if options.epochs % BLOCK:
+        parser.error(f"--epochs must be a multiple of {BLOCK}")
     if options.quick:
-        options.epochs, options.repeats = 10, 2
+        options.epochs, options.repeats = BLOCK, 2
     bench.start(options)
     bench.finish(measure(options), options, "rich")
     return 0

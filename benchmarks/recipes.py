@@ -112,6 +112,8 @@ def reported(report: bench.Report, name: str, recipe: Recipe, seeds: int) -> Non
 def chosen(options: argparse.Namespace) -> dict[str, Recipe]:
     """Returns the recipes that are asked for; quickly, the first and of one epoch."""
     asked = {name: of for name, of in RECIPES.items() if options.only in name}
+    if not asked:
+        bench.refuse(f"--only {options.only}: no recipe is called so")
     if not options.quick:
         return asked
     name, recipe = next(iter(asked.items()))
@@ -121,7 +123,8 @@ def chosen(options: argparse.Namespace) -> dict[str, Recipe]:
 def measure(options: argparse.Namespace) -> bench.Report:
     """Trains every recipe that is asked for, or searches its hyperparameters."""
     report = bench.Report("recipes", __doc__)
-    for name, recipe in chosen(options).items():
+    report.part = options.search or len(options.recipes) < len(RECIPES)
+    for name, recipe in options.recipes.items():
         if options.search:
             search(report, name, recipe)
         else:
@@ -133,13 +136,12 @@ def measure(options: argparse.Namespace) -> bench.Report:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = bench.parser(__doc__)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=bench.at_least(2), default=10)
     parser.add_argument("--search", action="store_true", help="of the hyperparameters")
     parser.add_argument("--only", default="", help="recipes whose name holds this")
     options = parser.parse_args(arguments)
-    if options.out and (options.search or options.only):
-        parser.error("--out is for a run of all recipes")
     options.seeds = 2 if options.quick else options.seeds
+    options.recipes = chosen(options)
     bench.start(options, cores=bench.available_cores())
     bench.finish(measure(options), options, "optax", "flax", "mnist1d")
     return 0

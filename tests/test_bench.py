@@ -15,7 +15,10 @@ import bench_axes
 import bench_figure
 import bench_page
 import bench_rows
+import precision
 import redraw
+import size
+import smooth
 import study_cost
 import summary
 import timing
@@ -328,9 +331,9 @@ def test_the_summary_tells_apart_what_a_gpu_did(tmp_path):
 def test_the_update_that_is_slowest_per_byte_is_claimed():
     report = bench.Report("update_step", None)
     for case, ours, moved in (("one", 4, 20), ("two", 3, 10)):
-        for who, time, size in (("optax_lab", ours, moved), ("a copy", 2, 10)):
+        for who, time, touched in (("optax_lab", ours, moved), ("a copy", 2, 10)):
             report.add(case, who, "time", "ms", [time])
-            report.add(case, who, "bytes touched", "MB", [size])
+            report.add(case, who, "bytes touched", "MB", [touched])
     update_step.per_byte(report)
     (claim,) = report.claims
     assert claim.what.endswith("two") and claim.value == 1.5
@@ -346,6 +349,40 @@ def test_an_update_is_held_against_the_fastest_of_pytorch_on_its_tree():
     update_step.against_torch(report, "leaf")
     update_step.against_torch(report, "gpt2")
     assert [claim.value for claim in report.claims] == [3.0]
+
+
+def test_an_exponent_is_told_with_that_of_the_two_largest_sizes():
+    report = bench.Report("size", None)
+    for width, seconds in ((1, 5), (2, 1), (4, 2), (8, 16)):
+        report.add(f"width {width}", "optax_lab", size.RUN, "CPU s", [seconds])
+    size.claim(report, "width", (1, 2, 4, 8), size.RUN)
+    (claim,) = report.claims
+    told = "exponent of run time (CPU s) over width, 2 to 8; 3.00 from 4 to 8"
+    assert claim.what == told and claim.value == pytest.approx(2)
+    (last,) = report.values("run time over width", size.LAST, size.SLOPE)
+    assert last == pytest.approx(3)
+
+
+def test_a_series_is_smoothed_by_scipy_and_by_us_alike():
+    xs = np.random.default_rng(0).normal(size=5000).astype(np.float32)
+    found = {name: of() for name, of in smooth.ours(xs, on_gpu=True).items()}
+    assert list(found) == [smooth.OURS, smooth.ON_GPU]
+    assert isinstance(found[smooth.OURS], np.ndarray)
+    for average in found.values():
+        np.testing.assert_allclose(average, smooth.with_lfilter(xs), atol=1e-5)
+
+
+def test_trainings_are_compared_seed_by_seed():
+    report = bench.Report("precision", None)
+    six = precision.Size(seeds=6)
+    for what, who, shift in (("nothing", "float32", 0), ("μ", "Optax", 1)):
+        for measure in ("training loss", "validation accuracy"):
+            values = np.arange(6.0) ** 2 + shift
+            report.add(precision.end_of(what, 0.9), who, measure, "%", values)
+    precision.claim_trainings(report, six)
+    (claim,) = report.claims
+    assert (claim.value, claim.low, claim.high) == (1, 1, 1)
+    assert report.notes[0].startswith("Of 2 comparisons with float32 averages, 0 show")
 
 
 def test_a_study_multiplies_after_each_of_its_chunks():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+ENDINGS = ("json", "md", "png")
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SCRIPTS = [
     path
@@ -23,15 +24,17 @@ def run(path, *arguments):
 
 def is_whole(path, folder, done):
     """Asserts that a try wrote all of its files, and that they say the same."""
-    found = json.loads((folder / f"{path.stem}.json").read_text())
+    name = f"{path.stem}-quick"
+    assert {of.name for of in folder.iterdir()} == {f"{name}.{end}" for end in ENDINGS}
+    found = json.loads((folder / f"{name}.json").read_text())
     assert (found["schema"], found["benchmark"]) == (1, path.stem)
     assert found["quick"] and found["device"] == "cpu"
     assert found["machine"]["cores"] >= 1
     assert "jax" in found["machine"]["packages"]
     assert found["rows"] and all(row["values"] for row in found["rows"])
-    page = (folder / f"{path.stem}.md").read_text()
+    page = (folder / f"{name}.md").read_text()
     assert page.startswith(done.stdout.rstrip())
-    assert (folder / f"{path.stem}.png").stat().st_size > 1000
+    assert (folder / f"{name}.png").stat().st_size > 1000
 
 
 def test_the_scripts_are_found():
@@ -56,10 +59,39 @@ def test_a_try_of_every_benchmark_writes_what_it_found(path, tmp_path):
     is_whole(path, tmp_path, done)
 
 
-def test_a_device_that_is_not_there_ends_with_status_2():
-    done = run(BENCHMARKS / "import_time.py", "--quick", "--device", "gpu")
-    if done.returncode == 0:
-        pytest.skip("there is a GPU")
-    assert done.returncode == 2
-    assert done.stderr.startswith("import_time.py: --device gpu: JAX finds none here")
+def is_refused(path, *arguments):
+    """Asserts that a script ends with status 2, and returns the line that says why."""
+    done = run(path, *arguments)
+    assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith(path.name)]
+    assert len(said) == 1, done.stderr
+    return said[0]
+
+
+@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a GPU")
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_a_device_that_is_not_there_ends_with_status_2(path):
+    said = is_refused(path, "--quick", "--device", "gpu")
+    assert ": --device gpu: JAX finds none here" in said or "pip install" in said
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_no_turns_at_all_end_with_status_2(path):
+    assert "--repeats" in is_refused(path, "--quick", "--repeats", 0)
+
+
+@pytest.mark.parametrize(
+    "name, arguments, why",
+    [
+        ("lab_accuracy", ("--seeds", 1), "--seeds: must be a whole number ≥ 2"),
+        ("lab_accuracy", ("--epochs", 0), "--epochs: must be a whole number ≥ 1"),
+        ("recipes", ("--seeds", 1), "--seeds: must be a whole number ≥ 2"),
+        ("recipes", ("--only", "nothing"), "--only nothing: no recipe is called so"),
+        ("progress_bar", ("--epochs", 5), "--epochs must be a multiple of 10"),
+    ],
+)
+def test_a_count_or_a_name_that_measures_nothing_ends_with_status_2(
+    name, arguments, why
+):
+    assert why in is_refused(BENCHMARKS / f"{name}.py", "--quick", *arguments)
