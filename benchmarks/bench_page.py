@@ -105,7 +105,7 @@ def as_markdown(report: bench.Report, whole: dict[str, Any]) -> str:
         lines += [*_measured(report, measure), ""]
     lines += [f"* {note}" for note in report.notes] + [""] * bool(report.notes)
     lines += _surroundings(whole)
-    facts = "; ".join(f"{k}: {v}" for k, v in whole["facts"].items())
+    facts = "; ".join(f"{k}: {_said(v)}" for k, v in whole["facts"].items())
     lines += [f"{facts}."] if facts else []
     return "\n".join(lines) + "\n"
 
@@ -116,15 +116,20 @@ def verdict(claim: bench.Claim) -> str:
     return said if claim.sure else f"{said}, within its spread"
 
 
+def _said(fact: Any) -> str:
+    several = isinstance(fact, list | tuple)
+    return ", ".join(map(str, fact)) if several else str(fact)
+
+
 def _surroundings(whole: dict[str, Any]) -> list[str]:
     """Returns the lines that say when and on what was measured."""
     machine, load = whole["machine"], whole["load_average"][0]
     on = whole["device"] if whole["device"] != "cpu" else machine["processor"]
-    commit = f", commit {whole['commit']}" if "commit" in whole else ""
+    commit = f"commit {whole['commit']}, " if "commit" in whole else ""
+    day = f"{whole['date']}, {commit}" if "date" in whole else ""
     packages = ", ".join(f"{k} {v}" for k, v in machine["packages"].items())
-    day = f"{whole['date']}{commit}, on " if "date" in whole else ""
     return [
-        f"Measured {day}{on}, {machine['cores']} cores, load {load}.",
+        f"Measured {day}on {on}, {machine['cores']} cores, load {load}.",
         f"Python {machine['python']}, {packages}.",
     ]
 

@@ -13,7 +13,7 @@ import sys
 import bench
 
 PYTORCH = {"sgd": 65.0, "momentum": 72.3, "rmsprop": 68.4, "adam": 69.4}
-WITHIN = 2.0
+WITHIN, EPOCHS, SEEDS = 2.0, 100, 10
 
 
 def accuracies(name: str, options: argparse.Namespace) -> list[float]:
@@ -36,6 +36,7 @@ def measure(options: argparse.Namespace) -> bench.Report:
     from optax_lab.studies import scores
 
     report = bench.Report("lab_accuracy", __doc__)
+    report.part = options.epochs < EPOCHS or options.seeds < SEEDS
     names = ["sgd"] if options.quick else list(PYTORCH)
     for name in names:
         theirs, found = PYTORCH[name], accuracies(name, options)
@@ -59,8 +60,8 @@ def measure(options: argparse.Namespace) -> bench.Report:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = bench.parser(__doc__)
-    parser.add_argument("--epochs", type=bench.positive, default=100)
-    parser.add_argument("--seeds", type=bench.at_least(2), default=10)
+    parser.add_argument("--epochs", type=bench.positive, default=EPOCHS)
+    parser.add_argument("--seeds", type=bench.at_least(2), default=SEEDS)
     options = parser.parse_args(arguments)
     if options.quick:
         options.epochs, options.seeds = 1, 2

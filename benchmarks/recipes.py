@@ -18,7 +18,7 @@ import bench
 import numpy as np
 
 FIRST_SEED = 100  # of those that are reported
-TUNING_SEEDS = 2
+SEEDS, TUNING_SEEDS = 10, 2
 SPLITS = {  # what is measured at the end, and how it is told
     "test": "accuracy on 50,000 fresh examples",
     "frozen_test": "accuracy on the frozen 1000",
@@ -124,6 +124,7 @@ def measure(options: argparse.Namespace) -> bench.Report:
     """Trains every recipe that is asked for, or searches its hyperparameters."""
     report = bench.Report("recipes", __doc__)
     report.part = options.search or len(options.recipes) < len(RECIPES)
+    report.part |= options.seeds < SEEDS
     for name, recipe in options.recipes.items():
         if options.search:
             search(report, name, recipe)
@@ -136,7 +137,7 @@ def measure(options: argparse.Namespace) -> bench.Report:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = bench.parser(__doc__)
-    parser.add_argument("--seeds", type=bench.at_least(2), default=10)
+    parser.add_argument("--seeds", type=bench.at_least(2), default=SEEDS)
     parser.add_argument("--search", action="store_true", help="of the hyperparameters")
     parser.add_argument("--only", default="", help="recipes whose name holds this")
     options = parser.parse_args(arguments)
