@@ -1,18 +1,22 @@
-"""The lab's loop as Flax and Optax document it: a jitted step, called from Python."""
+"""The lab's loop in Flax and Optax: a jitted step as documented, or a scanned epoch."""
 
+import functools
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import lab_scan
 import lab_task
 import optax
 from flax import nnx
 
+Told = Callable[[int], None]
 
-def with_nnx(name: str, epochs: int, on_epoch: Callable[[int], None]) -> float:
+
+def with_nnx(name: str, epochs: int, seed: int, on_epoch: Told) -> float:
     """Trains with `nnx.jit` and `nnx.Optimizer`; returns the accuracy in percent."""
     problem, data = lab_task.problem()
-    model = problem.network.make(nnx.Rngs(0))
+    model = problem.network.make(nnx.Rngs(seed))
     optimizer = nnx.Optimizer(model, lab_task.in_optax(name), wrt=nnx.Param)
     metrics = nnx.MultiMetric(
         accuracy=nnx.metrics.Accuracy(), loss=nnx.metrics.Average("loss")
@@ -50,10 +54,10 @@ def _nnx_evaluate(model, metrics, inputs, labels):
     metrics.update(loss=loss, logits=logits, labels=labels)
 
 
-def with_optax(name: str, epochs: int, on_epoch: Callable[[int], None]) -> float:
+def with_optax(name: str, epochs: int, seed: int, on_epoch: Told) -> float:
     """Trains with a jitted step over plain parameters; returns the test accuracy."""
     problem, data = lab_task.problem()
-    params = problem.network.init(jax.random.key(0))
+    params = problem.network.init(jax.random.key(seed))
     optimizer = lab_task.in_optax(name)
     step, evaluate = _optax_steps(problem.network.apply, optimizer)
     state = optimizer.init(params)
@@ -68,6 +72,27 @@ def with_optax(name: str, epochs: int, on_epoch: Callable[[int], None]) -> float
         on_epoch(done)
     assert trained[0] == trained[0], "the training diverged"
     return 100 * tested[1]
+
+
+def with_scan(name: str, epochs: int, seed: int, on_epoch: Told) -> float:
+    """Trains with a jitted epoch, a scan over its steps; returns the test accuracy."""
+    network, optimizer, epoch, data = _scanned(name)
+    params = network.init(jax.random.key(seed))
+    carry, history = (params, optimizer.init(params)), []
+    for done in range(1, epochs + 1):
+        carry, measured = epoch(carry, *data)
+        history.append(jax.device_get(measured))
+        on_epoch(done)
+    return 100 * float(history[-1][1][1])
+
+
+@functools.cache
+def _scanned(name: str) -> tuple:
+    """Makes network, optimizer, jitted epoch and data, once a process."""
+    problem, optimizer = lab_task.problem()[0], lab_task.in_optax(name)
+    epoch = lab_scan.epoch_of(problem.network.apply, optimizer)
+    epoch = jax.jit(epoch, donate_argnums=0)
+    return problem.network, optimizer, epoch, lab_scan.data()
 
 
 def _optax_steps(apply: Callable, optimizer) -> tuple[Callable, Callable]:

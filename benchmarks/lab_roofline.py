@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable
 
 import bench
+import lab_flops
 import numpy as np
 import timing
 
 SIDE, QUICK_SIDE, EPOCHS = 3000, 500, 10
-FIRST = 40 * 200  # the first layer's kernels, whose inputs need no gradient
 
 
 def matmul_everywhere(side: int) -> tuple[Callable, int]:
@@ -54,20 +54,7 @@ def train_everywhere() -> tuple[Callable, int]:
     seeds = np.arange(count, dtype=np.uint32)
     runs = begin(jax.vmap(jax.random.key)(seeds), data)
     run = lambda: jax.block_until_ready(advance(runs, data))
-    return run, EPOCHS * flops_of_an_epoch(runs.params)
-
-
-def flops_of_an_epoch(params) -> int:
-    """Counts the FLOPs of products with kernels, of all runs.
-
-    Forward, and backward to the kernels and to the inputs of all layers but the first.
-    Biases, activations and the optimizer are not counted.
-    """
-    import jax
-
-    leaves = jax.tree.leaves(params)
-    kernels = sum(x[0].size for x in leaves if x.ndim > 2)
-    return len(leaves[0]) * (4000 * (6 * kernels - 2 * FIRST) + 1000 * 2 * kernels)
+    return run, count * lab_flops.of_epochs(EPOCHS)
 
 
 def measure(options: argparse.Namespace) -> bench.Report:

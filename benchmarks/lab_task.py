@@ -1,5 +1,7 @@
 """The lab's third section: its data in its order, its network, its four optimizers."""
 
+import os
+
 NAMES = ("sgd", "momentum", "rmsprop", "adam")
 BATCH = 100
 
@@ -43,3 +45,9 @@ def batches(split):
     inputs, labels = split
     cuts = [slice(i, i + BATCH) for i in range(0, len(labels), BATCH)]
     return [(inputs[cut], labels[cut]) for cut in cuts]
+
+
+def one_thread(device: str) -> None:
+    """Keeps XLA to one thread, where each core has a process; before JAX is used."""
+    if device == "cpu":
+        os.environ["NPROC"] = "1"

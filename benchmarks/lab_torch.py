@@ -1,17 +1,24 @@
-"""The lab's third section in PyTorch: its network, its loop, its four settings."""
+"""The lab's third section in PyTorch: its network, its settings, its loop in two ways.
 
-import time
-from collections.abc import Callable
+"loader" is the lab's: a DataLoader, optimizers as they come, a number asked for after
+every batch. "tensors" has its batches cut once, fused optimizers where there are some,
+and asks for numbers once an epoch.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 OPTIMIZERS = {
-    "sgd": lambda params: torch.optim.SGD(params, lr=5e-2),
-    "momentum": lambda params: torch.optim.SGD(params, lr=5e-2, momentum=0.9),
-    "rmsprop": lambda params: torch.optim.RMSprop(params, lr=1e-3),
-    "adam": lambda params: torch.optim.Adam(params, lr=1e-3),
+    "sgd": functools.partial(torch.optim.SGD, lr=5e-2),
+    "momentum": functools.partial(torch.optim.SGD, lr=5e-2, momentum=0.9),
+    "rmsprop": functools.partial(torch.optim.RMSprop, lr=1e-3),
+    "adam": functools.partial(torch.optim.Adam, lr=1e-3),
 }
 
 
@@ -32,8 +39,12 @@ class Network(nn.Module):
         return self.last(h)
 
 
-def loader(split) -> DataLoader:
+# --- The lab's way --------------------------------------------------------------------
+
+
+def loader(split, device: str) -> DataLoader:
     """Serves batches of 100 in the data's order, as the lab does."""
+    del device  # every batch is brought there when its turn comes
     inputs, labels = (torch.tensor(array) for array in split)
     return DataLoader(TensorDataset(inputs, labels.long()), batch_size=100)
 
@@ -57,42 +68,96 @@ def epoch(
     return loss_sum / len(batches), 100 * right / seen
 
 
+# --- With tensors ---------------------------------------------------------------------
+
+
+def tensors(split, device: str) -> list:
+    """Cuts the batches of 100 once, on the device."""
+    inputs, labels = (torch.tensor(array).to(device) for array in split)
+    return list(zip(inputs.split(100), labels.long().split(100), strict=True))
+
+
+def tensor_epoch(
+    batches, network, loss_of, optimizer=None, device: str = "cpu"
+) -> tuple[float, float]:
+    """Is `epoch` for batches on the device, but adds there and asks once."""
+    del device
+    losses, hits, seen = [], [], 0
+    for inputs, labels in batches:
+        outputs = network(inputs)
+        loss = loss_of(outputs, labels)
+        if optimizer is not None:
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        losses.append(loss.detach())
+        hits.append((outputs.argmax(dim=1) == labels).sum())
+        seen += len(labels)
+    mean = torch.stack(losses).mean().item()
+    return mean, 100 * torch.stack(hits).sum().item() / seen
+
+
+# --- A training -----------------------------------------------------------------------
+
+
+class Way(NamedTuple):
+    """Holds how a split is served, how an epoch is done, and whether fused is asked."""
+
+    batches: Callable[[Any, str], Iterable]
+    epoch: Callable[..., tuple[float, float]]
+    fused: bool
+
+
+WAYS = {
+    "loader": Way(loader, epoch, False),
+    "tensors": Way(tensors, tensor_epoch, True),
+}
+
+
 def train(
-    name: str,
+    make: Callable,
     seed: int,
     epochs: int,
-    train_set,
-    test_set,
+    train_batches,
+    test_batches,
     *,
+    way: str = "loader",
     compiled: bool = False,
     device: str = "cpu",
     on_epoch: Callable[[int], None] = lambda done: None,
-) -> tuple[float, float]:
-    """Trains once in the lab's loop; returns seconds and test accuracy in percent.
+) -> float:
+    """Trains once; returns the test accuracy of the last epoch in percent.
 
     Every epoch records training loss and accuracy while it trains, and a pass over the
     test set.
 
     Args:
-      name: one of `OPTIMIZERS`.
+      make: makes the optimizer of parameters, such as one of `OPTIMIZERS`.
       seed: of the network's start.
       epochs: how many.
-      train_set: inputs and labels.
-      test_set: inputs and labels.
+      train_batches: what the way's `batches` made.
+      test_batches: what the way's `batches` made.
+      way: one of `WAYS`.
       compiled: whether the network goes through `torch.compile`.
       device: where to compute.
       on_epoch: called after every epoch with their number.
     """
-    train_batches, test_batches = loader(train_set), loader(test_set)
+    one_epoch = WAYS[way].epoch
     torch.manual_seed(seed)
     network, loss_of = Network().to(device), nn.CrossEntropyLoss()
-    optimizer = OPTIMIZERS[name](network.parameters())
+    fused = {"fused": True} if WAYS[way].fused and has_fused(make) else {}
+    optimizer = make(network.parameters(), **fused)
     forward = torch.compile(network) if compiled else network
-    history, start = [], time.perf_counter()
+    history = []
     for done in range(1, epochs + 1):
-        trained = epoch(train_batches, forward, loss_of, optimizer, device)
+        trained = one_epoch(train_batches, forward, loss_of, optimizer, device)
         with torch.no_grad():
-            tested = epoch(test_batches, forward, loss_of, device=device)
+            tested = one_epoch(test_batches, forward, loss_of, device=device)
         history.append((*trained, *tested))
         on_epoch(done)
-    return time.perf_counter() - start, history[-1][-1]
+    return history[-1][-1]
+
+
+def has_fused(make: Callable) -> bool:
+    """Tells whether an optimizer has one kernel for all parameters."""
+    return "fused" in inspect.signature(make).parameters

@@ -20,13 +20,11 @@ from collections.abc import Callable
 from typing import Any
 
 import bench
+import lab_flops
 import numpy as np
 
 SIZES = {"cpu": (8, 64, 512), "gpu": (64, 512)}
 CHUNKS = 16  # of a study's search
-KERNELS = 40 * 200 + 4 * 200 * 200 + 200 * 10
-FIRST = 40 * 200  # the first layer's kernels, whose inputs need no gradient
-EXAMPLES, EACH_EPOCH, AT_END = 4000, 2000, 14_000
 
 
 def chunk_of(device: str) -> int:
@@ -147,8 +145,10 @@ def rate(report: bench.Report, options: argparse.Namespace) -> None:
 
 def flops_of_a_training(epochs: int) -> int:
     """Counts the FLOPs of products with kernels, in training and in evaluation."""
-    forward = 2 * KERNELS * (EACH_EPOCH * epochs + AT_END)
-    return EXAMPLES * epochs * (6 * KERNELS - 2 * FIRST) + forward
+    data = task().tuning
+    size = lambda splits: sum(len(labels) for _, labels in splits.values())
+    tested = size(data.every_epoch) * epochs + size(data.at_end)
+    return lab_flops.flops(len(data.train[1]) * epochs, tested)
 
 
 def compile_once(folder: str) -> None:

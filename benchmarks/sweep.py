@@ -8,12 +8,14 @@ is the same for any number, so only the share of starting and compiling depends 
 
 Every contender is one process, with what it starts, from its start to its end:
 optax_lab's study on all cores; plain JAX and Optax under one `jit(vmap)`, all at once
-and 16 at a time; PyTorch in a pool of as many one-thread processes as there are cores,
-with the lab's DataLoader and in the fastest loop found; Ray Tune over the latter, a
-core per trial, which reports once, at the trial's end. On a GPU: the same without Ray
-Tune; the study takes 32 at once, and PyTorch has one process.
+and 16 at a time; the same without `vmap`, one training at a time, in a pool of as many
+one-thread processes as there are cores; PyTorch in such a pool, with the lab's
+DataLoader and in the fastest loop found; Ray Tune over the latter, a core per trial,
+which reports once, at the trial's end. On a GPU: the same without Ray Tune; the study
+takes 32 at once, and a pool has one process.
 
-They take turns, after a small try of each that is not counted. A float32 product of
+They take turns, every other one backwards, after a small try of each that is not
+counted. A float32 product of
 3000 × 3000 on every core is timed before and after each; a share is of the mean of both
 rates. Steady: without what comes before a contender says that starting and compiling
 are over. Memory is the most that was seen of the host's, all its processes together.
@@ -29,6 +31,8 @@ import time
 from collections.abc import Callable
 
 import bench
+import lab_devices
+import lab_flops
 import numpy as np
 import sweep_process
 import sweep_work
@@ -39,6 +43,8 @@ CHUNK = 16
 LOOK = 1.0  # seconds, at least, in which products are timed at a time
 SHARE = 85  # per cent of the product's rate: the goal
 OURS, LAB = "optax_lab, a study", "PyTorch pool, the lab's DataLoader"
+STEADY, WHOLE = "steady rate", "rate of the whole process"
+TORCH = {"module": "sweep_torch"}
 
 CONTENDERS = {
     OURS: sweep_process.Contender("sweep_jax:study", {}),
@@ -46,12 +52,17 @@ CONTENDERS = {
     f"JAX, vmap of {CHUNK}": sweep_process.Contender(
         "sweep_jax:vmapped", {"chunk": CHUNK}
     ),
-    LAB: sweep_process.Contender("sweep_pools:pool", {"way": "loader"}, ("torch",)),
+    "JAX, a process per core": sweep_process.Contender(
+        "sweep_pools:pool", {"module": "sweep_plain"}
+    ),
+    LAB: sweep_process.Contender(
+        "sweep_pools:pool", TORCH | {"way": "loader"}, ("torch",)
+    ),
     "PyTorch pool, tensors": sweep_process.Contender(
-        "sweep_pools:pool", {"way": "sliced"}, ("torch",)
+        "sweep_pools:pool", TORCH | {"way": "tensors"}, ("torch",)
     ),
     "Ray Tune, PyTorch, tensors": sweep_process.Contender(
-        "sweep_pools:ray_tune", {"way": "sliced"}, ("torch", "ray")
+        "sweep_pools:ray_tune", {"way": "tensors"}, ("torch", "ray")
     ),
 }
 EXTRAS = {"torch": "peers", "ray": "ray"}  # of this package, with which a peer comes
@@ -65,20 +76,23 @@ def turns(
     work: sweep_work.Work,
     repeats: int,
     product: Callable[[], float],
+    notes: list[str],
 ) -> tuple[dict[str, list[sweep_process.Measured]], dict[str, list[float]]]:
     """Runs all in turn; returns measurements, and the product's rate around each.
 
     Args:
       contenders: what is run, by name.
       work: what all of them train.
-      repeats: how many turns.
+      repeats: how many turns; every other one goes backwards.
       product: returns the rate of products; called before and after each contender.
+      notes: take what failed and was run anew.
     """
     found, rates = ({name: [] for name in contenders} for _ in range(2))
-    for _ in range(repeats):
+    for turn in range(repeats):
         before = product()
-        for name, contender in contenders.items():
-            found[name].append(sweep_process.run(contender, work))
+        for name in list(contenders)[:: -1 if turn % 2 else 1]:
+            told = noting(notes, f"{name}, in turn {turn + 1},")
+            found[name].append(sweep_process.run(contenders[name], work, told))
             after = product()
             rates[name].append((before + after) / 2)
             print(f"{name}: {found[name][-1].whole:.1f} s", file=sys.stderr, flush=True)
@@ -86,12 +100,21 @@ def turns(
     return found, rates
 
 
+def noting(notes: list[str], who: str) -> Callable[[str], None]:
+    """Makes what notes, and says, that someone was run anew after a failure."""
+
+    def failed(why: str) -> None:
+        notes.append(f"{who} was run anew: its process {why}.")
+        print(notes[-1], file=sys.stderr, flush=True)
+
+    return failed
+
+
 def product_rate(quick: bool) -> Callable[[], float]:
     """Returns a function that times products on every core: FLOPs in a second."""
     import lab_roofline
 
-    side = lab_roofline.QUICK_SIDE if quick else lab_roofline.SIDE
-    multiply, flops = lab_roofline.matmul_everywhere(side)
+    multiply, flops = lab_roofline.matmul_everywhere(side_of(quick))
     multiply()
 
     def rate() -> float:
@@ -103,6 +126,13 @@ def product_rate(quick: bool) -> Callable[[], float]:
         return flops / float(np.median(seconds))
 
     return rate
+
+
+def side_of(quick: bool) -> int:
+    """Returns the side of the matrices whose product is timed."""
+    import lab_roofline
+
+    return lab_roofline.QUICK_SIDE if quick else lab_roofline.SIDE
 
 
 def chosen(options: argparse.Namespace, count: int) -> tuple[dict, list[str]]:
@@ -136,11 +166,11 @@ def measure(options: argparse.Namespace) -> bench.Report:
     work = small if options.quick else work
     contenders, notes = chosen(options, len(work.points))
     if not options.quick:
-        for contender in contenders.values():
-            sweep_process.run(contender, small)
+        for name, contender in contenders.items():
+            sweep_process.run(contender, small, noting(notes, f"{name}, in its try,"))
     product = product_rate(options.quick)
-    found, rates = turns(contenders, work, options.repeats, product)
-    tell(report, work, found, rates)
+    found, rates = turns(contenders, work, options.repeats, product, notes)
+    tell(report, work, found, rates, side_of(options.quick))
     report.notes += notes
     return report
 
@@ -150,12 +180,12 @@ def tell(
     work: sweep_work.Work,
     found: dict[str, list[sweep_process.Measured]],
     rates: dict[str, list[float]],
+    side: int,
 ) -> None:
-    """Adds all rows and claims."""
+    """Adds all rows and claims; `side` is that of the matrices in the product."""
     size = len(work.points)
     case = f"{size} trainings of {work.epochs} epochs"
-    trained, tested = (n * work.epochs for n in (sweep_work.TRAINED, sweep_work.TESTED))
-    training = sweep_work.flops(sweep_work.LAB, trained, tested)
+    training = lab_flops.of_epochs(work.epochs)
     for name, of in found.items():
         whole, ready, first, steady, memory, accuracy = np.array(of).T
         share = 100 * training * steady / np.array(rates[name])
@@ -163,14 +193,14 @@ def tell(
             ("whole process", "s", whole),
             ("start-up and compiling", "s", ready),
             ("first training finished after", "s", first),
-            ("rate of the whole process", "trainings/min", 60 * size / whole),
-            ("steady rate", "trainings/min", 60 * steady),
+            (WHOLE, "trainings/min", 60 * size / whole),
+            (STEADY, "trainings/min", 60 * steady),
             ("share of the matmul rate", "%", share),
             ("peak memory", "MB", memory / 1e6),
             ("test accuracy, mean", "%", accuracy),
         ):
             report.add(case, name, what, unit, values)
-    claim(report, case)
+    claim(report, case, side)
     products = np.concatenate([*rates.values()]) / 1e9
     report.facts |= {
         "matmul, GFLOP/s": bench.short(float(np.median(products))),
@@ -181,32 +211,57 @@ def tell(
     }
 
 
-def claim(report: bench.Report, case: str) -> None:
-    """Claims the study's rates over PyTorch's, and its share of the product's."""
-    middle = lambda name: np.median(report.values(case, name, "steady rate"))
-    torch = [name for name in CONTENDERS if name.startswith("PyTorch")]
-    told = {row.contender for row in report.rows}
-    torch = [name for name in torch if name in told]
-    for peer in dict.fromkeys((*torch[:1], max(torch, key=middle))):
-        for rate in ("steady rate", "rate of the whole process"):
-            ratio = report.ratios(case, rate, OURS, peer)
-            report.claim(f"{case}: a study's {rate} over that of {peer}", ratio)
+def claim(report: bench.Report, case: str, side: int) -> None:
+    """Claims the study's rates over those of its peers, and its share of a product's.
+
+    The peers are the fastest of all, and the fastest of each kind.
+    """
+    told = list(dict.fromkeys(row.contender for row in report.rows))
+    for rate in (STEADY, WHOLE):
+        middle = lambda name, rate=rate: np.median(report.values(case, name, rate))
+        for peer, roles in peers(told, middle).items():
+            what = f"{case}: a study's {rate} over that of {peer} ({', '.join(roles)})"
+            report.claim(what, report.ratios(case, rate, OURS, peer))
     share = report.values(case, OURS, "share of the matmul rate")
-    what = f"{case}: a study's steady rate in FLOPs, of a float32 3000² product's"
+    what = f"{case}: a study's steady rate in FLOPs, of a float32 {side}² product's"
     report.claim(what, share, "%", at_least=SHARE)
+
+
+def peers(told: list[str], rate: Callable[[str], float]) -> dict[str, list[str]]:
+    """Returns the fastest of all and of each kind, and which of these it is."""
+    others = [name for name in told if name != OURS]
+    groups = {
+        "the fastest peer": others,
+        "the fastest PyTorch": [n for n in others if "PyTorch" in n],
+        "the lab's loop": [n for n in others if n == LAB],
+        "the fastest `vmap`": [n for n in others if "vmap" in n],
+        "Ray Tune": [n for n in others if n.startswith("Ray")],
+    }
+    found: dict[str, list[str]] = {}
+    for role, group in groups.items():
+        if group:
+            found.setdefault(max(group, key=rate), []).append(role)
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = bench.parser(__doc__, repeats=3)
-    parser.add_argument("--epochs", type=int, default=10, help="of every training")
+    parser.add_argument(
+        "--epochs", type=bench.positive, default=10, help="of every training"
+    )
     options = parser.parse_args(arguments)
     if options.quick:
         options.epochs, options.repeats = 1, 1
+    lab_devices.require(options)
     # This process has a GPU's context too; it must leave the memory to the contenders.
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     bench.start(options, cores=bench.available_cores())
     packages = [p for p in ("torch", "ray") if importlib.util.find_spec(p)]
-    report = measure(options)
+    try:
+        report = measure(options)
+    except sweep_process.Failed as error:
+        print(f"sweep.py: {error}", file=sys.stderr)
+        return 1
     bench.finish(report, options, "optax", "flax", *packages)
     return 0
 

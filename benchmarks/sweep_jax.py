@@ -40,11 +40,13 @@ def study(work: sweep_work.Work) -> None:
 def vmapped(work: sweep_work.Work, chunk: int | None = None) -> None:
     """Trains all at once, or a chunk at a time, by one `jit(vmap(train))`."""
     import jax
+    import lab_scan
+    import sweep_plain
 
     rates, keys = _start(work)
     chunk = chunk or len(keys)
-    every = jax.jit(jax.vmap(_plain_training(work.epochs), (0, 0, None)))
-    data = _data()
+    every = jax.jit(jax.vmap(sweep_plain.training(work.epochs), (0, 0, None)))
+    data = lab_scan.data()
     program = every.lower(rates[:chunk], keys[:chunk], data).compile()
     sweep_work.say("ready", done=0)
     accuracies: list[float] = []
@@ -66,58 +68,3 @@ def _start(work: sweep_work.Work, cores: int = 1) -> tuple[np.ndarray, Any]:
     rates, seeds = zip(*work.points, strict=True)
     keys = jax.vmap(jax.random.key)(np.array(seeds, np.uint32))
     return np.array(rates, np.float32), keys
-
-
-def _data() -> Any:
-    """Returns the training set in batches of 100, and the test set."""
-    import jax
-    import jax.numpy as jnp
-
-    from optax_lab.problems import digits
-
-    train, test = (tuple(map(jnp.asarray, split)) for split in digits.frozen())
-    return jax.tree.map(lambda x: x.reshape(-1, 100, *x.shape[1:]), train), test
-
-
-def _plain_training(epochs: int):
-    """Makes a training as one writes it in JAX and Optax: a function to be vmapped.
-
-    It returns ((train loss, train accuracy), (test loss, test accuracy)) of each epoch.
-    """
-    import jax
-    import jax.numpy as jnp
-    import optax
-
-    from optax_lab.problems import networks
-
-    network = networks.residual_mlp()
-
-    def loss_and_hits(params, batch):
-        inputs, labels = batch
-        outputs = network.apply(params, inputs)
-        losses = optax.softmax_cross_entropy_with_integer_labels(outputs, labels)
-        return losses.mean(), (outputs.argmax(-1) == labels).mean()
-
-    def train(rate, key, data):
-        batches, test = data
-        optimizer = optax.adam(rate)
-
-        def step(carry, batch):
-            params, state = carry
-            measured, grad = jax.value_and_grad(loss_and_hits, has_aux=True)(
-                params, batch
-            )
-            updates, state = optimizer.update(grad, state, params)
-            return (optax.apply_updates(params, updates), state), measured
-
-        def epoch(carry, _):
-            carry, trained = jax.lax.scan(step, carry, batches)
-            means = jax.tree.map(jnp.mean, trained)
-            return carry, (means, loss_and_hits(carry[0], test))
-
-        # The key is split as the study does it, so that both start where they start.
-        params = network.init(jax.random.split(key)[0])
-        carry = params, optimizer.init(params)
-        return jax.lax.scan(epoch, carry, length=epochs)[1]
-
-    return train

@@ -1,27 +1,37 @@
-"""How sweep.py spreads PyTorch's trainings over the cores: a pool, and Ray Tune.
+"""How sweep.py spreads trainings over the cores: a pool, and Ray Tune.
 
-PyTorch itself is imported in the processes that train only.
+PyTorch and JAX are imported in the processes that train only.
 """
 
 import concurrent.futures
+import functools
+import importlib
 import multiprocessing
 import tempfile
+from typing import Any
 
 import sweep_work
 
 PATIENCE = 300  # seconds that the workers have for starting
 
 
-def pool(work: sweep_work.Work, way: str) -> None:
-    """Trains in a pool of processes, each with one thread (on a GPU, one process)."""
+def pool(work: sweep_work.Work, module: str, **settings: Any) -> None:
+    """Trains in a pool: as many processes as cores, each with a thread; on a GPU, one.
+
+    Args:
+      work: what is trained.
+      module: has `prepare(work, **settings)`, which every process calls once, and
+        `train(work, rate, seed, **settings)`, which returns the accuracy.
+      settings: what both are given.
+    """
     spawn = multiprocessing.get_context("spawn")
     all_ready = spawn.Barrier(work.at_once + 1)
-    settings = (work.epochs, way, _device(work))
     accuracies = []
     with concurrent.futures.ProcessPoolExecutor(
-        work.at_once, spawn, _load, (all_ready, *settings[1:])
+        work.at_once, spawn, _load, (all_ready, module, work, settings)
     ) as workers:
-        found = workers.map(_train, ((*p, *settings) for p in work.points))
+        one = functools.partial(_train, module, work, settings)
+        found = workers.map(one, work.points)
         all_ready.wait(PATIENCE)
         sweep_work.say("ready", done=0)
         for accuracy in found:
@@ -31,22 +41,18 @@ def pool(work: sweep_work.Work, way: str) -> None:
         sweep_work.say("end", accuracies=accuracies)
 
 
-def _load(all_ready, way: str, device: str) -> None:
-    """Prepares a worker: imports PyTorch, loads the data, waits for the others."""
+def _load(all_ready, module: str, work: sweep_work.Work, settings: dict) -> None:
+    """Prepares a worker, and waits for the others."""
     try:
-        import sweep_torch
-
-        sweep_torch.prepare(way, device)
+        importlib.import_module(module).prepare(work, **settings)
     except BaseException:
         all_ready.abort()  # nobody need wait for this one
         raise
     all_ready.wait(PATIENCE)
 
 
-def _train(arguments: tuple) -> float:
-    import sweep_torch
-
-    return sweep_torch.train(*arguments)
+def _train(module: str, work: sweep_work.Work, settings: dict, point: tuple) -> float:
+    return importlib.import_module(module).train(work, *point, **settings)
 
 
 def ray_tune(work: sweep_work.Work, way: str) -> None:
@@ -54,14 +60,11 @@ def ray_tune(work: sweep_work.Work, way: str) -> None:
     import ray
     from ray import tune
 
-    settings = (work.epochs, way, _device(work))
-
     def trial(config):
         import sweep_torch
 
-        return {
-            "accuracy": sweep_torch.train(config["rate"], config["seed"], *settings)
-        }
+        point = config["rate"], config["seed"]
+        return {"accuracy": sweep_torch.train(work, *point, way=way)}
 
     grid = {
         "rate": tune.grid_search(list(work.rates)),
@@ -110,7 +113,3 @@ def _teller(at_once: int):
                 sweep_work.say("ready", done=at_once)
 
     return Teller()
-
-
-def _device(work: sweep_work.Work) -> str:
-    return "cuda" if work.device == "gpu" else "cpu"

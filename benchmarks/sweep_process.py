@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,10 @@ class Contender(NamedTuple):
     needs: tuple[str, ...] = ()
 
 
+class Failed(RuntimeError):
+    """Says that a contender's process has failed, and the last that it said."""
+
+
 class Measured(NamedTuple):
     """Holds what one process took; seconds are from its start."""
 
@@ -38,19 +43,26 @@ class Measured(NamedTuple):
     accuracy: float  # %, the mean of all trainings
 
 
-def run(contender: Contender, work: sweep_work.Work) -> Measured:
+def run(
+    contender: Contender, work: sweep_work.Work, on_failure: Callable[[str], None]
+) -> Measured:
     """Runs a contender from start to end, and anew should it fail.
 
     Ray gives up when its own processes take half a minute to start, as they may where
     others keep the machine busy; that must not cost what was measured so far.
 
+    Args:
+      contender: what is run.
+      work: what it trains.
+      on_failure: is told why it is run anew.
+
     Raises:
-      RuntimeError: if it fails twice, with what it said.
+      Failed: if it fails twice.
     """
     try:
         return _run(contender, work)
-    except RuntimeError as error:
-        print(f"{error}\nIt is run anew.", file=sys.stderr)
+    except Failed as error:
+        on_failure(str(error))
         return _run(contender, work)
 
 
@@ -69,7 +81,9 @@ def _run(contender: Contender, work: sweep_work.Work) -> Measured:
         output, errors = process.communicate()
     ended = time.monotonic()
     if process.returncode:
-        raise RuntimeError(f"{contender.function} failed:\n{errors[-3000:]}")
+        print(errors[-3000:], file=sys.stderr)
+        last = (errors.strip().splitlines() or ["it said nothing"])[-1]
+        raise Failed(f"ended with status {process.returncode}: {last}")
     return measured(began, sweep_work.said(output), ended, peak.bytes)
 
 

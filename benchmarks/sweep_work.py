@@ -1,4 +1,4 @@
-"""What the contenders of sweep.py share: the work, its FLOPs, and what they say of it.
+"""What the contenders of sweep.py share: the work, and what they say of it.
 
 Nothing heavy is imported here: a process that only starts others need not wait for it.
 """
@@ -6,11 +6,7 @@ Nothing heavy is imported here: a process that only starts others need not wait 
 import itertools
 import json
 import time
-from collections.abc import Sequence
 from typing import Any, NamedTuple
-
-LAB = (40, 200, 200, 200, 200, 200, 10)  # the widths of the lab's network
-TRAINED, TESTED = 4000, 1000  # examples in every epoch
 
 
 class Work(NamedTuple):
@@ -44,23 +40,6 @@ class Work(NamedTuple):
         """
         most = 1 if self.device == "gpu" else self.cores
         return max(1, min(most, len(self.points) // 2))
-
-
-def flops(widths: Sequence[int], trained: int, tested: int) -> int:
-    """Counts the floating-point operations of products with kernels.
-
-    Of a trained example: forward, backward to the kernels, and backward to the inputs
-    of all layers but the first. Of a tested one: forward. Biases, activations and the
-    optimizer are not counted.
-
-    Args:
-      widths: of the network's layers, inputs and outputs among them.
-      trained: how many examples it is trained on.
-      tested: how many it is tested on.
-    """
-    sizes = [above * below for above, below in itertools.pairwise(widths)]
-    forward = 2 * sum(sizes)
-    return trained * (3 * forward - 2 * sizes[0]) + tested * forward
 
 
 def say(phase: str, **more: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import bench
+import lab_flops
 import sweep
 import sweep_process
 import sweep_work
@@ -37,28 +38,6 @@ def test_some_trainings_are_left_after_the_first_of_every_core():
     assert WORK._replace(rates=(0.1,), seeds=(0,)).at_once == 1
 
 
-def test_flops_are_those_counted_by_hand():
-    # 2 → 3 → 1: products of 6 and of 3 numbers, two operations each.
-    forward = 2 * (6 + 3)
-    to_kernels, to_inputs = 2 * (6 + 3), 2 * 3  # not to the inputs of the first layer
-    assert sweep_work.flops((2, 3, 1), trained=0, tested=1) == forward
-    trained = forward + to_kernels + to_inputs
-    assert sweep_work.flops((2, 3, 1), trained=10, tested=100) == (
-        10 * trained + 100 * forward
-    )
-
-
-def test_the_network_counted_is_the_one_trained():
-    import jax
-
-    from optax_lab.problems import networks
-
-    pairs = zip(sweep_work.LAB[:-1], sweep_work.LAB[1:], strict=True)
-    parameters = sum((above + 1) * below for above, below in pairs)
-    made = jax.eval_shape(networks.residual_mlp().init, jax.random.key(0))
-    assert sum(leaf.size for leaf in jax.tree.leaves(made)) == parameters
-
-
 def test_what_a_process_says_is_found_among_what_others_print(capsys):
     print("a banner")
     sweep_work.say("ready", done=2)
@@ -77,13 +56,18 @@ def test_phases_become_seconds_from_the_start_and_a_rate_after_it():
     )
 
 
-def test_a_share_is_of_the_products_rate_in_the_same_turn():
+def told(names, rates):
+    """Returns a report of contenders whose trainings took the same."""
     report = bench.Report("sweep", "A title.")
     taken = sweep_process.measured(10.0, SAID, 22.0, 1_000)
-    training = sweep_work.flops(sweep_work.LAB, 3 * 4000, 3 * 1000)
-    found = {name: [taken, taken] for name in (sweep.OURS, sweep.LAB)}
-    rates = {name: [training, 2 * training] for name in found}  # a training per second
-    sweep.tell(report, WORK, found, rates)
+    found = {name: [taken, taken] for name in names}
+    sweep.tell(report, WORK, found, dict.fromkeys(found, rates), 3000)
+    return report
+
+
+def test_a_share_is_of_the_products_rate_in_the_same_turn():
+    training = lab_flops.of_epochs(3)
+    report = told((sweep.OURS, sweep.LAB), [training, 2 * training])  # one in a second
     case, values = "4 trainings of 3 epochs", report.values
     np.testing.assert_allclose(
         values(case, sweep.OURS, "share of the matmul rate"), [50, 25]
@@ -91,6 +75,46 @@ def test_a_share_is_of_the_products_rate_in_the_same_turn():
     np.testing.assert_allclose(values(case, sweep.LAB, "steady rate"), 30)
     np.testing.assert_allclose(values(case, sweep.LAB, "rate of the whole process"), 20)
     assert [claim.goal for claim in report.claims] == ["–", "–", "≥ 85 %"]
+    assert "3000²" in report.claims[-1].what
+
+
+def test_a_study_is_held_against_the_fastest_of_all_and_of_each_kind():
+    rates = dict(zip(sweep.CONTENDERS, (9, 2, 3, 8, 4, 6, 5), strict=True))
+    found = sweep.peers(list(rates), rates.get)
+    assert found == {
+        "JAX, a process per core": ["the fastest peer"],
+        "PyTorch pool, tensors": ["the fastest PyTorch"],
+        sweep.LAB: ["the lab's loop"],
+        "JAX, vmap of 16": ["the fastest `vmap`"],
+        "Ray Tune, PyTorch, tensors": ["Ray Tune"],
+    }
+    rates["PyTorch pool, tensors"] = 10
+    roles = sweep.peers(list(rates), rates.get)["PyTorch pool, tensors"]
+    assert roles == ["the fastest peer", "the fastest PyTorch"]
+
+
+def test_every_other_turn_goes_backwards_and_what_is_run_anew_is_noted(monkeypatch):
+    called, notes = [], []
+
+    def run(contender, work, on_failure):
+        called.append(contender)
+        if len(called) == 2:
+            on_failure("ended with status 1: no more")
+        return sweep_process.measured(10.0, SAID, 22.0, 1_000)
+
+    monkeypatch.setattr(sweep_process, "run", run)
+    sweep.turns({"one": 1, "two": 2}, WORK, 2, lambda: 1.0, notes)
+    assert called == [1, 2, 2, 1]
+    assert notes == [
+        "two, in turn 1, was run anew: its process ended with status 1: no more."
+    ]
+
+
+def test_a_contender_that_fails_twice_is_told_with_its_last_line():
+    why, broken = [], sweep_process.Contender("sweep_work:nothing", {})
+    with pytest.raises(sweep_process.Failed, match="status 1: AttributeError"):
+        sweep_process.run(broken, WORK, why.append)
+    assert len(why) == 1 and "AttributeError" in why[0]
 
 
 def test_memory_is_of_a_process_and_all_it_started_even_once_adopted():
