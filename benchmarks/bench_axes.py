@@ -8,7 +8,7 @@ from matplotlib import ticker
 SHARES = ("%", "points")  # on linear axes
 # Of an axis at least, so that noise does not look like a difference.
 SPAN, RATIO = 5.0, 1.1  # of shares, in points; of others, the largest over the smallest
-FEW, MANY = 4, 8  # numbers on an axis
+FEW, MANY = 4, 9  # numbers on an axis
 STEPS = ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3))
 
 

@@ -13,7 +13,7 @@ from matplotlib import figure as mpl_figure
 
 from optax_lab.views import style
 
-LETTERS, BELOW = 34, 52  # of a label before it is wrapped, and of an axis's
+LETTERS, BELOW = 34, 48  # of a line of labels, and of an axis's
 
 
 def draw(report: Report, measures: Sequence[str] = ()) -> mpl_figure.Figure:
@@ -67,7 +67,7 @@ def _by_contender(ax, rows: list[Row], contenders: list[str]) -> None:
     for y, row in enumerate(rows):
         _mark(ax, row, y, contenders.index(row.contender))
     labels = [textwrap.fill(plain(row.contender), LETTERS) for row in rows]
-    _finish(ax, rows, labels, f"; {plain(rows[0].case)}")
+    _finish(ax, rows, labels, plain(rows[0].case))
 
 
 def _by_case(ax, rows: list[Row], contenders: list[str]) -> None:
@@ -97,5 +97,6 @@ def _finish(ax, rows: list[Row], labels: list[str], of: str = "") -> None:
     ax.set_ylim(len(labels) - 0.5, -0.5)
     unit = rows[0].unit
     bench_axes.number(ax, [end for row in rows for end in row.quartiles], unit)
-    told = f"{rows[0].measure}, {unit}".removesuffix(", ") + of
-    ax.set_xlabel("\n".join(style.wrap(told, BELOW)))
+    told = [f"{rows[0].measure}, {unit}".removesuffix(", "), *([of] if of else [])]
+    between = "; " if len("; ".join(told)) <= BELOW else "\n"
+    ax.set_xlabel(between.join(told))
