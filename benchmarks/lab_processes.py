@@ -97,6 +97,8 @@ def shares(contender: str, seeds: Sequence[int]) -> list[list[int]]:
 class Server:
     """Holds the processes of one contender, which train when they are asked.
 
+    It is made once they are ready, so that their start does not disturb others.
+
     Args:
       contender: its name.
       options: the number of `seeds` of a study, and the `device`.
@@ -108,6 +110,8 @@ class Server:
         self.each = options.seeds if self.contender.together else 1
         arguments = (contender, "--serve", "--device", options.device)
         self.processes = [Process(*arguments) for _ in range(copies)]
+        for process in self.processes:
+            process.answer()
 
     def train(self, name: str, epochs: int, turn: int) -> dict[str, float]:
         """Returns what one training took; of several at once, divided among them.

@@ -48,7 +48,8 @@ def measured(
 
 
 def serve(train: lab_contenders.Train) -> None:
-    """Answers [optimizer, epochs, seeds] with measurements until there is no more."""
+    """Says that it is ready; answers [optimizer, epochs, seeds] with measurements."""
+    print(MARK + "{}", flush=True)
     for line in sys.stdin:
         print(MARK + json.dumps(measured(train, *json.loads(line))), flush=True)
 
