@@ -1,5 +1,6 @@
 # Many trainings on every device: one compiled program per optimizer.
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -65,7 +66,8 @@ def trainings(
     on_cpu = devices[0].platform == "cpu"
     width = 1 if on_cpu else width or min(GPU_WIDTH, -(-len(keys) // len(devices)))
     chunk = min(len(keys), len(devices)) if on_cpu else width * len(devices)
-    over_runs = spread(devices[: chunk // width], on_cpu)
+    devices = devices[: chunk // width]
+    over_runs = spread(devices, on_cpu)
 
     size = training.block_length(epochs)
     settings = {"epochs": size, "evaluate_at": evaluate_at}
@@ -86,7 +88,7 @@ def trainings(
     judged = over_runs(lambda run, _: evaluate_at(run.state, run.params))
     finish = over_runs(lambda params, data: training.finish(problem, params, data))
 
-    data = jax.tree.map(jnp.asarray, data)
+    data = spreading.everywhere(jax.tree.map(jnp.asarray, data), devices)
     learned = data._replace(at_end={})
     for first in range(0, len(keys), chunk):
         indices = list(range(first, min(first + chunk, len(keys))))
@@ -101,11 +103,18 @@ def trainings(
         final = jax.device_get(finish(judged(run, ()), data.at_end))
         # A row of what lies on many devices is an all-reduce to XLA, which ends the
         # process when one of them is 40 seconds late.
-        run, history = jax.device_put(run, devices[0]), training.joined(blocks)
+        runs = _rows(jax.device_put(run, devices[0]), len(indices))
+        history = training.joined(blocks)
         for row, index in enumerate(indices):
             take = lambda tree, row=row: jax.tree.map(lambda x: x[row], tree)
             measured = {name: float(value) for name, value in take(final).items()}
-            yield Trained(index, take(run), take(history), measured)
+            yield Trained(index, runs[row], take(history), measured)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _rows(runs: training.Run, count: int) -> list[training.Run]:
+    """Takes runs apart in one program: one for every array takes longer."""
+    return [jax.tree.map(lambda x, row=row: x[row], runs) for row in range(count)]
 
 
 def spread(devices: list, on_cpu: bool) -> Callable[[Callable], Callable]:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import PyTree
 
 
 def over_devices(f: Callable, devices: list, shared: int = 0) -> Callable:
@@ -16,14 +17,21 @@ def over_devices(f: Callable, devices: list, shared: int = 0) -> Callable:
       devices: where to run it.
       shared: how many of the last arguments all devices see.
     """
-    mesh = Mesh(np.array(devices), ("run",), axis_types=(AxisType.Auto,))
-    runs, everywhere = PartitionSpec("run"), PartitionSpec()
+    mesh, runs, whole = _mesh(devices), PartitionSpec("run"), PartitionSpec()
 
     def sharded(*args):
-        whole = [everywhere] * shared
-        specs = (*[runs] * (len(args) - shared), *whole)
+        specs = (*[runs] * (len(args) - shared), *[whole] * shared)
         return jax.shard_map(
             f, mesh=mesh, in_specs=specs, out_specs=runs, check_vma=False
         )(*args)
 
     return jax.jit(sharded)
+
+
+def everywhere(tree: PyTree, devices: list) -> PyTree:
+    """Brings arrays to all devices, as a program would at each of its calls."""
+    return jax.device_put(tree, NamedSharding(_mesh(devices), PartitionSpec()))
+
+
+def _mesh(devices: list) -> Mesh:
+    return Mesh(np.array(devices), ("run",), axis_types=(AxisType.Auto,))
