@@ -15,10 +15,10 @@ which reports once, at the trial's end. On a GPU: the same without Ray Tune; the
 takes 32 at once, and a pool has one process.
 
 They take turns, every other one backwards, after a small try of each that is not
-counted. A float32 product of
-3000 × 3000 on every core is timed before and after each; a share is of the mean of both
-rates. Steady: without what comes before a contender says that starting and compiling
-are over. Memory is the most that was seen of the host's, all its processes together.
+counted. A float32 product of 3000 × 3000 on every core is timed before and after each;
+a share is of the mean of both rates. Steady: without what comes before a contender says
+that starting and compiling are over. Memory is the most that was seen of the host's,
+all its processes together.
 
     python benchmarks/sweep.py [--out benchmarks/results] [--quick] [--epochs 100]
 """

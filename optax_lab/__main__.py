@@ -12,8 +12,8 @@ def main() -> int:
     """Runs one command, and looks for garbage seldom while it lasts.
 
     Importing and tracing make hundreds of thousands of objects that stay, and at its
-    end a process goes through all of them once more. A command of some seconds is
-    shorter by .2 s (`descend`) to 1 s (`train`) for looking seldom, and not then.
+    end a process goes through all of them once more. A command of some seconds spends
+    a tenth of them on that, and finds next to nothing.
     """
     gc.set_threshold(_YOUNG, 20, 50)
     try:

@@ -90,7 +90,9 @@ def read(state: Ewma) -> PyTree:
     """Returns the average without its bias toward zero, âₜ = aₜ / wₜ.
 
     It is the weighted mean of what has been observed, exact for any sequence of
-    decays. Before the first observation it is 0. Leaves are float32 or wider.
+    decays. Before the first observation it is 0. Leaves are float32 or wider. In
+    float32 the weight stops 2⁻²⁵/(1 − β) short of 1, 3·10⁻⁵ at β = 0.999: after some
+    10/(1 − β) steps the mean of noise is so much too large.
     """
     weight = jnp.where(state.weight > 0, state.weight, jnp.ones_like(state.weight))
     # An average of 16 bits may stand at the end of its range, and w below 1. So may any

@@ -1,7 +1,7 @@
 """Every figure, under one name, and each loaded when it is first drawn.
 
 A film needs Matplotlib's animation and an interval needs SciPy; what draws neither
-does not wait half a second for them.
+does not wait for them.
 """
 
 from typing import TYPE_CHECKING
