@@ -5,6 +5,7 @@ Intervals are made anew too, where the JSON holds the values of a claim.
     python benchmarks/redraw.py [benchmarks/results/recipes.json ...]
 """
 
+import argparse
 import importlib
 import json
 import sys
@@ -27,8 +28,10 @@ def redraw(path: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    paths = map(Path, sys.argv[1:] if arguments is None else arguments)
-    for path in list(paths) or sorted(summary.RESULTS.glob("*.json")):
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("results", type=Path, nargs="*", help="all of them if none")
+    options = parser.parse_args(arguments)
+    for path in options.results or sorted(summary.RESULTS.glob("*.json")):
         redraw(path)
         print(path.with_suffix(".md"))
     return 0
