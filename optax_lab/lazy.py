@@ -7,22 +7,25 @@ from typing import Any
 
 
 def attach(
-    package: str, modules: dict[str, str]
+    package: str, modules: dict[str, str], name: str | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Makes a package's `__getattr__` and `__dir__`.
 
     Args:
       package: the package's name.
       modules: by public name, the module below the package that defines it, or is it.
+      name: who has the names, where that is not the package.
     """
-    kept: dict[str, Any] = {}
+    here, kept = name or package, {}
 
     def getattr_(name: str) -> Any:
         if name not in modules:
-            raise AttributeError(_unknown(package, name, modules))
+            raise AttributeError(_unknown(here, name, modules))
         if name not in kept:
             module = _load(f"{package}.{modules[name]}")
-            kept[name] = getattr(module, name, module)
+            # A module may hold a function of its own name.
+            is_module = name == modules[name] and name not in vars(module)
+            kept[name] = module if is_module else getattr(module, name)
         return kept[name]
 
     return getattr_, lambda: sorted(modules)

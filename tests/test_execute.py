@@ -103,6 +103,9 @@ def test_a_run_that_diverges_touches_no_other():
 def test_a_setting_that_does_not_fit_is_refused_before_anything_runs():
     with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
         next(run(epochs=0))
+    with pytest.raises(ValueError, match="there are no keys"):
+        none = jax.random.split(jax.random.key(0), 0)
+        next(execute.trainings(PROBLEM, optax_lab.sgd(0.1), DATA, none, epochs=1))
 
 
 def test_runs_with_hyperparameters_of_their_own_are_the_single_trainings():

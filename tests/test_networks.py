@@ -171,6 +171,22 @@ def test_the_layer_table_names_every_layer_and_the_total():
     assert "\x1b" not in table  # plain text: it goes into files and notebooks
 
 
+def test_the_layer_table_counts_a_shared_parameter_once():
+    class Tied(nnx.Module):
+        def __init__(self, rngs):
+            self.a, self.b = (nnx.Linear(5, 5, rngs=rngs) for _ in range(2))
+            self.b.kernel = self.a.kernel
+
+        def __call__(self, x):
+            return self.b(self.a(x))
+
+    network = networks.from_nnx(Tied)
+    size = sum(leaf.size for leaf in jax.tree.leaves(network.init(jax.random.key(0))))
+    table = networks.table(network, jnp.ones((1, 5), jnp.float32))
+    assert size == 35
+    assert f"Total Parameters: {size}" in table
+
+
 def test_a_table_for_inputs_that_do_not_fit_fails_and_breaks_nothing():
     before = nnx.Linear.__call__
     with pytest.raises((TypeError, ValueError)):

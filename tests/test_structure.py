@@ -144,6 +144,8 @@ def test_every_figure_is_a_function_whatever_its_module_is_called():
 
     assert set(figures.__all__) == set(figures._MODULES) == set(dir(figures))
     assert all(inspect.isfunction(getattr(figures, name)) for name in figures.__all__)
+    with pytest.raises(AttributeError, match=r"optax_lab\.views\.figures.*surface"):
+        _ = figures.surfaces
 
 
 def test_the_public_names_are_all_there_and_every_optimizer_is_one():

@@ -142,8 +142,9 @@ def table(network: Network, inputs: Num[Array, "..."]) -> str:
 
 def _hollow(make: Callable[[nnx.Rngs], nnx.Module]) -> nnx.Module:
     """Makes a module whose parameters are zeros: nothing is drawn or compiled."""
-    abstract = nnx.eval_shape(lambda: make(nnx.Rngs(0)))
-    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract)
+    graphdef, shapes = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))))
+    fill = lambda leaf: np.zeros(leaf.shape, leaf.dtype)
+    return nnx.merge(graphdef, jax.tree.map(fill, shapes))  # what is shared stays so
 
 
 def _linears(widths: Sequence[int], rngs: nnx.Rngs) -> list[nnx.Linear]:

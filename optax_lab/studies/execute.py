@@ -59,9 +59,11 @@ def trainings(
         depends how a run is rounded. At most 32, and no more than there are, if None.
 
     Raises:
-      ValueError: if a setting is out of range or the data do not fit.
+      ValueError: if there is no key, a setting is out of range or the data do not fit.
     """
     training.check(problem, data, epochs)
+    if not len(keys):
+        raise ValueError("there are no keys: give at least one, a run for each")
     devices = jax.devices()
     on_cpu = devices[0].platform == "cpu"
     width = 1 if on_cpu else width or min(GPU_WIDTH, -(-len(keys) // len(devices)))

@@ -66,4 +66,4 @@ __all__ = [
     "surface",
     "tuning_curve",
 ]
-__getattr__, __dir__ = lazy.attach("optax_lab.views", _MODULES)
+__getattr__, __dir__ = lazy.attach("optax_lab.views", _MODULES, __name__)
