@@ -104,7 +104,7 @@ def interval(values: Sequence) -> tuple[float, float, float]:
     values = np.asarray(values, float)
     low, high = values.min(), values.max()
     if len(values) >= FEWEST and np.isfinite(values).all():
-        from scipy import stats  # takes half a second
+        from scipy import stats  # slow to import
 
         low, high = stats.quantile_test(values, p=0.5).confidence_interval(0.95)
     return float(np.median(values)), float(low), float(high)

@@ -27,7 +27,6 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 import bench
@@ -36,6 +35,7 @@ import lab_devices
 import lab_processes
 import lab_task
 import lab_workers
+import timing
 from lab_claims import STEADY, WHOLE
 from lab_contenders import BLOCK, CONTENDERS, EACH, FAST, ONE, SCAN, SINGLE, STUDY
 
@@ -48,7 +48,7 @@ def steady(report: bench.Report, options: argparse.Namespace) -> None:
     found: dict[tuple[str, str], list[dict]] = {}
     for turn in range(options.repeats + 1):  # the first is not counted
         for name in options.optimizers:
-            for who in in_turn(options.contenders, turn):
+            for who in timing.ordered(options.contenders, turn):
                 took = servers[who].train(name, options.epochs, turn)
                 found.setdefault((name, who), []).append(took)
                 shown = f"{took['seconds']:6.2f} s, {took['accuracy']:.1f} %"
@@ -68,21 +68,15 @@ def steady(report: bench.Report, options: argparse.Namespace) -> None:
 def whole(report: bench.Report, options: argparse.Namespace) -> None:
     """Runs everyone as a process, cold and then warm, and adds what it took."""
     seconds: dict[tuple[str, str], list[float]] = {}
-    for turn in range(options.whole_repeats):
-        for who in in_turn(options.contenders, turn):
-            with tempfile.TemporaryDirectory() as cache:
-                for state in ("cold", "warm"):
-                    took = lab_processes.whole(who, options, Path(cache))
-                    seconds.setdefault((state, who), []).append(took)
-                    print(f"{state} {who:25s} {took:.2f} s", file=sys.stderr)
+    for who in timing.in_turn(options.contenders, options.whole_repeats):
+        with tempfile.TemporaryDirectory() as cache:
+            for state in ("cold", "warm"):
+                took = lab_processes.whole(who, options, Path(cache))
+                seconds.setdefault((state, who), []).append(took)
+                print(f"{state} {who:25s} {took:.2f} s", file=sys.stderr)
     for state in ("cold", "warm"):
         for who in options.contenders:
             report.add(f"adam, {state}", who, WHOLE, "s", seconds[state, who])
-
-
-def in_turn(contenders: Iterable[str], turn: int) -> list[str]:
-    """Returns the contenders in their order, and backwards in every other turn."""
-    return list(contenders)[:: -1 if turn % 2 else 1]
 
 
 def measure(options: argparse.Namespace) -> bench.Report:

@@ -59,13 +59,18 @@ def epoch(
         outputs = network(inputs)
         loss = loss_of(outputs, labels)
         if optimizer is not None:
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            step(optimizer, loss)
         loss_sum += loss.item()
         right += (outputs.argmax(dim=1) == labels).sum().item()
         seen += len(labels)
     return loss_sum / len(batches), 100 * right / seen
+
+
+def step(optimizer, loss) -> None:
+    """Takes one step down the loss of a batch."""
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
 
 
 # --- With tensors ---------------------------------------------------------------------
@@ -87,9 +92,7 @@ def tensor_epoch(
         outputs = network(inputs)
         loss = loss_of(outputs, labels)
         if optimizer is not None:
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            step(optimizer, loss)
         losses.append(loss.detach())
         hits.append((outputs.argmax(dim=1) == labels).sum())
         seen += len(labels)

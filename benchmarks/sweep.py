@@ -36,6 +36,7 @@ import lab_flops
 import numpy as np
 import sweep_process
 import sweep_work
+import timing
 
 RATES = tuple(float(f"{rate:.3g}") for rate in np.geomspace(1e-4, 1e-2, 8))
 SEEDS = tuple(range(8))
@@ -90,7 +91,7 @@ def turns(
     found, rates = ({name: [] for name in contenders} for _ in range(2))
     for turn in range(repeats):
         before = product()
-        for name in list(contenders)[:: -1 if turn % 2 else 1]:
+        for name in timing.ordered(contenders, turn):
             told = noting(notes, f"{name}, in turn {turn + 1},")
             found[name].append(sweep_process.run(contenders[name], work, told))
             after = product()

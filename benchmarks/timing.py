@@ -16,14 +16,19 @@ Name = TypeVar("Name")
 PAUSE = 0.015
 
 
-def in_turn(names: Iterable[Name], repeats: int) -> Iterator[Name]:
-    """Yields all names once a turn, and in reverse in every second turn.
+def ordered(names: Iterable[Name], turn: int) -> list[Name]:
+    """Returns all names in their order, and in reverse in every second turn.
 
     So none always follows the same one, which may have left the machine warm or busy.
     """
+    return list(names)[:: -1 if turn % 2 else 1]
+
+
+def in_turn(names: Iterable[Name], repeats: int) -> Iterator[Name]:
+    """Yields all names once a turn, `ordered`."""
     names = list(names)
     for turn in range(repeats):
-        yield from reversed(names) if turn % 2 else names
+        yield from ordered(names, turn)
 
 
 def interleave(

@@ -19,6 +19,7 @@ import lab_loop
 import lab_processes
 import lab_workers
 import study_cost
+import timing
 
 from optax_lab.problems import networks
 from optax_lab.runs import training
@@ -78,8 +79,8 @@ def test_the_first_ten_epochs_are_not_among_the_steady_seconds(monkeypatch):
 
 
 def test_every_other_turn_goes_backwards():
-    assert lab_loop.in_turn("abc", 0) == ["a", "b", "c"]
-    assert lab_loop.in_turn("abc", 1) == ["c", "b", "a"]
+    assert timing.ordered("abc", 0) == ["a", "b", "c"]
+    assert timing.ordered("abc", 1) == ["c", "b", "a"]
 
 
 def test_processes_divide_the_seeds_of_a_study(monkeypatch):

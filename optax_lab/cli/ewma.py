@@ -31,14 +31,19 @@ def _signal(settings: Ewma) -> signals.Signal:
 
 
 def _curves(noisy: jax.Array, decays: tuple[float, ...]) -> dict[str, jax.Array]:
-    """Averages with every decay, in one program: it compiles sooner than eighty."""
+    """Averages with every decay, in one program: it compiles sooner than many."""
     cases = {
         f"{kind} β={decay:g}": (decay, kind == "debiased")
         for decay in decays
         for kind in ("raw", "debiased")
     }
-    smooth = lambda xs, decay, debias: ewma.smooth(xs, decay, debias=debias)
-    every = jax.jit(lambda xs: [smooth(xs, *case) for case in cases.values()])
+
+    @jax.jit
+    def every(xs):
+        return [
+            ewma.smooth(xs, decay, debias=debias) for decay, debias in cases.values()
+        ]
+
     return dict(zip(cases, every(noisy), strict=True))
 
 

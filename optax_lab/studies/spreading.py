@@ -29,7 +29,7 @@ def over_devices(f: Callable, devices: list, shared: int = 0) -> Callable:
 
 
 def everywhere(tree: PyTree, devices: list) -> PyTree:
-    """Brings arrays to all devices, as a program would at each of its calls."""
+    """Brings arrays to all devices, so that no call of a program has to."""
     return jax.device_put(tree, NamedSharding(_mesh(devices), PartitionSpec()))
 
 
