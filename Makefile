@@ -53,4 +53,4 @@ types: .venv/.tests
 	@touch $@
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .xla_cache build *.egg-info

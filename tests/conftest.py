@@ -1,8 +1,15 @@
 # Strict from the first import: types are checked, and nothing is promoted silently.
 import os
+from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
+# One cache of compiled programs for all workers and for every process that a test
+# starts: children, kernels and benchmarks inherit the environment.
+CACHE = Path(__file__).parents[1] / ".xla_cache"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 import jax
 import jaxtyping
