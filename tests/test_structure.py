@@ -1,6 +1,7 @@
 # The floors of the house: which room may import which.
 
 import ast
+import functools
 import inspect
 import subprocess
 import sys
@@ -10,7 +11,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "optax_lab"
-FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A room, and what of ours it may import besides itself.
 FLOORS = {
@@ -67,27 +67,34 @@ def imports(path):
     return names
 
 
+@functools.cache
+def imported():
+    """Returns what every file of the package imports, by its path."""
+    files = sorted(PACKAGE.rglob("*.py"))
+    return {str(path.relative_to(PACKAGE)): imports(path) for path in files}
+
+
 def room(dotted):
     parts = dotted.split(".")
     return parts[1] if parts[0] == "optax_lab" and len(parts) > 1 else None
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_no_file_imports_from_a_floor_it_does_not_stand_on(path):
-    relative = path.relative_to(PACKAGE)
-    here = relative.parts[0].removesuffix(".py")
-    if here in ("__init__", "__main__"):
-        return
-    used = {room(name) for name in imports(path)} - {None, here, "__version__"}
-    assert used <= FLOORS[here]
+def test_no_file_imports_from_a_floor_it_does_not_stand_on():
+    crossed = {}
+    for path, names in imported().items():
+        here = path.partition("/")[0].removesuffix(".py")
+        used = {room(name) for name in names} - {None, here, "__version__"}
+        if here not in ("__init__", "__main__") and not used <= FLOORS[here]:
+            crossed[path] = used - FLOORS[here]
+    assert not crossed
 
 
 @pytest.mark.parametrize("package", ROOMS)
 def test_a_heavy_package_stays_in_its_room(package):
     users = {
-        str(path.relative_to(PACKAGE))
-        for path in FILES
-        if any(name.split(".")[0] == package for name in imports(path))
+        path
+        for path, names in imported().items()
+        if any(name.split(".")[0] == package for name in names)
     }
     allowed = ROOMS[package]
     assert all(any(u == a or u.startswith(f"{a}/") for a in allowed) for u in users)
@@ -111,6 +118,7 @@ def fresh(code):
     return subprocess.run(run, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_importing_the_package_loads_nothing_heavy():
     code = (
         "import sys, optax_lab;"
@@ -120,6 +128,7 @@ def test_importing_the_package_loads_nothing_heavy():
     assert fresh(code).strip() == "[]"
 
 
+@pytest.mark.slow
 def test_every_public_name_loads_without_flax_matplotlib_or_tensorboard():
     code = (
         "import sys, optax_lab;"
@@ -130,6 +139,7 @@ def test_every_public_name_loads_without_flax_matplotlib_or_tensorboard():
     assert fresh(code).strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_figure_that_draws_no_interval_and_no_film_loads_neither_of_them():
     code = (
         "import sys; from optax_lab.views import figures;"
