@@ -4,17 +4,25 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: compare test test-peers notebooks student lint types clean
+# Each worker keeps to neighbouring tests, which share their fixtures, until it is idle.
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
+
+.PHONY: compare test test-all test-peers notebooks student lint types clean
 
 compare: .venv/.installed
 	$(BIN)/optax-lab compare $(ARGS)
 
+# What one runs before every commit: no kernels, no processes.
 test: .venv/.tests lint
-	$(BIN)/python -m pytest -n auto --ignore tests/peers $(ARGS)
+	$(PYTEST) -m "not slow" --ignore tests/peers $(ARGS)
+
+# That, and notebooks, tries of every benchmark, commands as processes, mutation.
+test-all: .venv/.tests lint
+	$(PYTEST) --ignore tests/peers $(ARGS)
 
 # The dialects beside PyTorch and Keras themselves (about a gigabyte of them).
 test-peers: .venv/.peers
-	$(BIN)/python -m pytest -n auto tests/peers $(ARGS)
+	$(PYTEST) tests/peers $(ARGS)
 
 # The course: every notebook run and written, with answers and for students.
 notebooks: .venv/.tests
@@ -24,7 +32,7 @@ notebooks: .venv/.tests
 student: .venv/.tests
 	$(BIN)/python notebooks/build.py --release build/course
 
-lint: .venv/.tests
+lint: types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
