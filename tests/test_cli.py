@@ -63,6 +63,7 @@ def read_manifest(folder):
     return json.loads((folder / "manifest.json").read_text())
 
 
+@pytest.mark.slow
 def test_help_loads_nothing_heavy():
     code = (
         "import sys; from optax_lab import cli; code = cli.main(['--help']);"
@@ -75,6 +76,7 @@ def test_help_loads_nothing_heavy():
         assert command in done.stdout
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_module_and_says_what_is_missing(tmp_path):
     done = process(cwd=tmp_path)
     assert done.returncode == 2
@@ -191,6 +193,7 @@ def test_force_leaves_alone_what_only_looks_like_a_run(lab, tmp_path):
     assert (tmp_path / "site/package.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["", "--json"])
 def test_a_reader_that_leaves_changes_nothing_of_the_exit_code(how, tmp_path):
     line = f"{sys.executable} -m optax_lab info {how} | true; echo ${{PIPESTATUS[0]}}"

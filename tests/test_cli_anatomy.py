@@ -1,9 +1,7 @@
+import contextlib
 import csv
+import io
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import jax
 import pytest
@@ -11,8 +9,6 @@ from PIL import Image
 
 from optax_lab import cli
 from optax_lab.cli import anatomy
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +18,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def done(home):
-    """Runs the command as a process, on optimizers of all three kinds."""
+    """Runs the command on optimizers of all three kinds; returns code and stdout."""
     mine = (
         "import optax\n\n\n"
         "def mine(learning_rate, b=.75):\n"
@@ -31,19 +27,18 @@ def done(home):
     )
     (home / "its_own.py").write_text(mine)
     names = ["adam(b1=.8)", "optax.sgd(momentum=.5)", "its_own:mine"]
-    return subprocess.run(
-        [sys.executable, "-m", "optax_lab", "anatomy", *names, "--json", "--out", "a"],
-        cwd=home,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    jax.devices()
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+        patch.chdir(home)
+        code = cli.main(["anatomy", *names, "--json", "--out", "a"])
+    return code, out.getvalue()
 
 
 def test_it_says_what_is_kept_and_reads_it_off(done):
-    assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
+    code, out = done
+    assert code == 0
+    document = json.loads(out)
     rows = [(r["optimizer"], r["name"], r["kind"]) for r in document["kept"]]
     assert rows == [
         ("adam(b1=.8)", "mu", "average"),

@@ -76,6 +76,7 @@ def test_bad_names_end_with_2_and_one_line(lab, words, said):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_wrong_name_is_refused_before_jax_is_loaded():
     code = (
         "import sys; from optax_lab import cli; code = cli.main(['explain', 'adamm']);"

@@ -1,4 +1,6 @@
+import contextlib
 import csv
+import io
 import json
 import os
 import pty
@@ -8,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -19,52 +22,69 @@ TINY = ["--epochs", "2", "--validation-size", "60", "--test-size", "60"]
 PAIR = ["sgd", "adam(1e-3, b1=.8)"]
 
 
+class Terminal(io.StringIO):
+    """Keeps what is written to it, and calls itself a terminal."""
+
+    def isatty(self):
+        return True
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Makes a folder for all runs, with a cache of data and programs of its own."""
+    """Makes a folder for all runs, with a cache of data of its own."""
+    jax.devices()  # started first, so that no command changes how
     return tmp_path_factory.mktemp("home")
 
 
+@contextlib.contextmanager
+def living_in(home):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        for name, value in variables(home).items():
+            patch.setenv(name, value)
+        yield
+
+
+def variables(home):
+    return {"OPTAX_LAB_CACHE": str(home / "cache"), "NO_COLOR": "1", "TERM": "xterm"}
+
+
+@pytest.fixture
+def lab(home, capsys):
+    """Runs a command in this process, in that folder; returns code, out, err."""
+
+    def run(*words):
+        code = cli.main([str(word) for word in words])
+        return code, *capsys.readouterr()
+
+    with living_in(home):
+        yield run
+
+
 @pytest.fixture(scope="module")
-def start(home):
-    """Returns what starts optax-lab as a process in that folder."""
-    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
-    variables |= {"OPTAX_LAB_CACHE": str(home / "cache"), "NO_COLOR": "1"}
-
-    def start(*words, stderr=subprocess.PIPE):
-        return subprocess.Popen(
-            [sys.executable, "-m", "optax_lab", *map(str, words)],
-            cwd=home,
-            env=variables,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        )
-
-    return start
-
-
-@pytest.fixture(scope="module")
-def compared(start, home):
+def compared(home):
     """Compares two optimizers, with a terminal as stderr; returns code, out, err."""
-    ours, theirs = pty.openpty()
-    words = ["compare", *PAIR, "--seeds", 3, *TINY, "--out", "first"]
-    process = start(*words, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            shown += os.read(ours, 4096)
-        except OSError:  # the other end is closed
-            break
-    os.close(ours)
-    out, _ = process.communicate()
-    return process.returncode, out, shown.decode()
+    words = ["compare", *PAIR, "--seeds", "3", *TINY, "--out", "first"]
+    out, err = io.StringIO(), Terminal()
+    with (
+        living_in(home),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = cli.main(words)
+    return code, out.getvalue(), err.getvalue()
 
 
-def finished(process):
-    out, err = process.communicate()
-    return process.returncode, out, err
+def start(home, *words, stderr=subprocess.PIPE):
+    """Starts optax-lab as a process of its own in that folder."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "optax_lab", *map(str, words)],
+        cwd=home,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables(home)},
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+    )
 
 
 def rows_of(folder):
@@ -146,14 +166,14 @@ def test_the_manifest_says_what_ran_on_what(compared, home):
     assert found["settings"]["optimizers"] == ["sgd(0.05)", "adam(0.001, b1=0.8)"]
     assert found["seeds"] == [0, 1, 2]
     assert found["device"]["platform"] == "cpu"
-    assert found["device"]["count"] == len(os.sched_getaffinity(0))
+    assert found["device"]["count"] == jax.device_count()
     assert set(found["data"]) >= {"full_train", "frozen_test", "test"}
     assert all(len(digest) == 64 for digest in found["data"].values())
 
 
-def test_a_manifest_repeats_a_comparison_to_the_bit(compared, start, home):
+def test_a_manifest_repeats_a_comparison_to_the_bit(compared, lab, home):
     words = ["--config", "first/manifest.json", "--out", "again", "--json"]
-    code, out, err = finished(start("compare", *words))
+    code, out, err = lab("compare", *words)
     assert code == 0
     assert err.splitlines()[0].startswith("ok: wrote again/")  # and no progress bar
     document = json.loads(out)
@@ -162,13 +182,14 @@ def test_a_manifest_repeats_a_comparison_to_the_bit(compared, start, home):
     assert first.read_bytes() == again.read_bytes()
 
 
+@pytest.mark.filterwarnings("default::optax_lab.problems.digits.CacheWarning")
 def test_train_repeats_a_paired_seed_though_the_data_cache_is_damaged(
-    compared, start, home
+    compared, lab, home
 ):
     for cached in (home / "cache").glob("*.npz"):
         cached.write_bytes(cached.read_bytes()[:1000])
     words = [PAIR[1], "--seed", 1, *TINY, "--out", "single", "--csv"]
-    code, out, err = finished(start("train", *words))
+    code, out, err = lab("train", *words)
     assert code == 0
     assert err.count("optax-lab: warning:") == 3
     assert "is damaged" in err
@@ -181,9 +202,9 @@ def test_train_repeats_a_paired_seed_though_the_data_cache_is_damaged(
     assert (home / "single/learning_curves.png").stat().st_size > 10_000
 
 
-def test_what_an_observed_optimizer_keeps_is_in_the_event_files(compared, start, home):
+def test_what_an_observed_optimizer_keeps_is_in_the_event_files(compared, lab, home):
     words = ["observe(adam(1e-3, b1=.8))", "--seed", 1, *TINY, "--out", "observed"]
-    code, out, _ = finished(start("train", *words))
+    code, out, _ = lab("train", *words)
     assert code == 0
     assert "observe(adam(0.001, b1=0.8))" in out
     (run,) = (home / "observed/tb").iterdir()
@@ -199,16 +220,40 @@ def test_what_an_observed_optimizer_keeps_is_in_the_event_files(compared, start,
     np.testing.assert_allclose(read["loss/train"], plain["loss/train"], rtol=1e-5)
 
 
+@pytest.mark.slow
+def test_a_process_takes_every_core_and_shows_its_progress_on_a_terminal(home):
+    ours, theirs = pty.openpty()
+    words = ["compare", "sgd", "--seeds", 3, *TINY, "--out", "cores"]
+    process = start(home, *words, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+    os.close(ours)
+    out, _ = process.communicate()
+    assert process.returncode == 0
+    assert "6/6" in shown.decode()
+    assert "\x1b[3" not in shown.decode() + out
+    device = manifest_of(home / "cores")["device"]
+    assert device["count"] == len(os.sched_getaffinity(0))
+    assert len({row["run"] for row in rows_of(home / "cores")}) == 3
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_what_was_finished_survives_being_stopped(compared, start, home, number):
+def test_what_was_finished_survives_being_stopped(home, number):
     folder = home / f"stopped{int(number)}"
     words = ["compare", "sgd", "--seeds", 5000, *TINY, "--out", folder.name]
-    process = start(*words)
+    process = start(home, *words)
     while not (folder / "metrics.csv").exists():
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(number)
-    code, out, _ = finished(process)
+    out, _ = process.communicate()
+    code = process.returncode
     found = manifest_of(folder)
     if number == signal.SIGINT:
         assert code == 130
@@ -227,12 +272,10 @@ def test_what_was_finished_survives_being_stopped(compared, start, home, number)
         assert sum(map(len, read.values())) == len(mine)
 
 
-def test_a_diverged_training_is_a_row_and_exit_code_1(home, monkeypatch, capsys):
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("OPTAX_LAB_CACHE", str(home / "cache"))
+def test_a_diverged_training_is_a_row_and_exit_code_1(lab, home):
     words = ["train", "sgd(1e30)", "--json", "--lab", "--out", "gone", *TINY]
-    code = cli.main([*words, "--batch-size", "1000"])
-    document = json.loads(capsys.readouterr().out)
+    code, out, _ = lab(*words, "--batch-size", 1000)
+    document = json.loads(out)
     assert code == 1
     assert document["status"] == manifest_of(home / "gone")["status"] == "diverged"
     splits = {row["split"]: row for row in document["results"]}
@@ -242,11 +285,11 @@ def test_a_diverged_training_is_a_row_and_exit_code_1(home, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("words", [["train"], ["compare", "--seeds", 1]])
-def test_an_optimizer_is_judged_where_its_state_says(start, home, words):
+def test_an_optimizer_is_judged_where_its_state_says(lab, home, words):
     # The slow weights stay at the start as long as nothing is synchronised.
     folder = home / f"slow_{words[0]}"
     words = [*words, "lookahead(sgd(.1), 100000, .5)", *TINY, "--out", folder.name]
-    code, _, err = finished(start(*words))
+    code, _, err = lab(*words)
     assert code == 0, err
     losses = [row for row in rows_of(folder) if row["metric"] == "loss"]
     of = lambda split: [row["value"] for row in losses if row["split"] == split]

@@ -226,6 +226,7 @@ def test_the_second_load_is_read_from_the_cache(no_making):
         digits.fresh(20, seed=44)
 
 
+@pytest.mark.slow
 def test_a_cached_set_is_read_without_importing_mnist1d():
     digits.fresh(20, seed=43)
     code = """

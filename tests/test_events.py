@@ -283,6 +283,7 @@ def test_runs_opened_in_one_second_in_one_place_have_a_folder_each(tmp_path):
         assert len(list(run.folder.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_what_was_written_survives_a_process_that_dies(tmp_path):
     script = f"""
         import os

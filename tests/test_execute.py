@@ -49,6 +49,7 @@ def run(n=3, **settings):
     return execute.trainings(PROBLEM, optimizer, DATA, keys(n), **settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 2, 4])
 def test_any_number_of_devices_gives_the_bits_of_single_trainings(devices):
     import json

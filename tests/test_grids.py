@@ -218,6 +218,7 @@ print(json.dumps([jax.device_count(), found.trajectory.values.tolist()]))
 """
 
 
+@pytest.mark.slow
 def test_two_devices_find_what_one_finds():
     results = []
     for devices in (1, 2):

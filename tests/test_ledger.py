@@ -171,6 +171,7 @@ with ledger.opened(sys.argv[1], PLAN) as book:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_what_it_said_was_written_and_nothing_half(tmp_path):
     path = tmp_path / "study.db"
     command = [sys.executable, "-c", WRITER, str(path)]

@@ -148,6 +148,7 @@ test_study.conducted(test_study.ONE, path=sys.argv[1], on_run=told)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_where_it_was(tmp_path):
     path = tmp_path / "study.db"
     command = [sys.executable, "-c", SCRIPT, str(path)]
