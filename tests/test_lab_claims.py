@@ -107,8 +107,9 @@ def test_d17_rmsprop_wins_by_what_it_leaves_out():
 def test_d18_near_the_minimum_the_labs_adam_is_momentum_with_a_rate_of_32():
     optimizer, params = lab_adam(0.1), jnp.zeros(2)
     grads, state = jnp.array([1e-6, -1e-6]), optimizer.init(params)
+    update = jax.jit(optimizer.update)
     for _ in range(300):
-        updates, state = optimizer.update(grads, state, params)
+        updates, state = update(grads, state, params)
     np.testing.assert_allclose(updates, -0.1 / np.sqrt(1e-5) * grads, rtol=1e-6)
 
 

@@ -21,7 +21,7 @@ import lab_workers
 import study_cost
 import timing
 
-from optax_lab.problems import networks
+from optax_lab.problems import digits, networks
 from optax_lab.runs import training
 
 # --- FLOPs ----------------------------------------------------------------------------
@@ -57,7 +57,12 @@ def test_flops_are_those_of_the_products_that_jax_makes():
     assert lab_flops.of_epochs(3) == lab_flops.flops(12_000, 3000)
 
 
-def test_a_study_also_validates_and_measures_the_whole_sets_at_the_end():
+def test_a_study_also_validates_and_measures_the_whole_sets_at_the_end(monkeypatch):
+    # As many examples as are asked for, without making them: only these are counted.
+    blank = lambda n: digits.Split(np.zeros((n, 40), "f4"), np.zeros(n, "i4"))
+    monkeypatch.setattr(digits, "frozen", lambda: (blank(4000), blank(1000)))
+    monkeypatch.setattr(digits, "fresh", lambda n, *, seed: blank(n))
+    monkeypatch.setattr(study_cost, "task", study_cost.task.__wrapped__)
     expected = lab_flops.flops(3 * 4000, 3 * 2000 + 4000 + 10_000)
     assert study_cost.flops_of_a_training(3) == expected
 
@@ -92,6 +97,7 @@ def test_processes_divide_the_seeds_of_a_study(monkeypatch):
     assert lab_processes.shares(lab_contenders.STUDY, seeds) == [list(seeds)]
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_told_with_its_last_line():
     options = ("--serve", "--device", "gpus")
     process = lab_processes.Process(lab_contenders.ONE, *options)
@@ -152,6 +158,7 @@ def test_counts_are_at_least_one(capsys):
     assert "multiple of 10" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_gpu_that_is_not_there_ends_with_status_2(capfd):
     if jax.default_backend() != "cpu":
         pytest.skip("there is a GPU")

@@ -110,6 +110,7 @@ def test_every_other_turn_goes_backwards_and_what_is_run_anew_is_noted(monkeypat
     ]
 
 
+@pytest.mark.slow
 def test_a_contender_that_fails_twice_is_told_with_its_last_line():
     why, broken = [], sweep_process.Contender("sweep_work:nothing", {})
     with pytest.raises(sweep_process.Failed, match="status 1: AttributeError"):
