@@ -1,11 +1,17 @@
-# Every benchmark runs for a try, as a process of its own, and writes what it found.
+# Every benchmark says what it does, refuses what it cannot do, and runs for a try.
 
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
+import bench
 
 ENDINGS = ("json", "md", "png")
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -14,6 +20,15 @@ SCRIPTS = [
     for path in sorted(BENCHMARKS.glob("*.py"))
     if "\ndef main(" in path.read_text() and "bench.parser(" in path.read_text()
 ]
+# Those that need PyTorch or Keras are tried where these are: tests/peers/test_tries.py.
+WITH_PEERS = [
+    path
+    for path in SCRIPTS
+    if '"torch"' in path.read_text() or "bench.peer(" in path.read_text()
+]
+ALONE = [path for path in SCRIPTS if path not in WITH_PEERS]
+# These look for a GPU in a process of their own.
+LOOK_ELSEWHERE = ("lab_loop", "size", "sweep")
 
 
 def run(path, *arguments):
@@ -42,42 +57,95 @@ def test_the_scripts_are_found():
     assert BENCHMARKS / "smooth.py" in SCRIPTS
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_every_benchmark_says_what_it_does_and_takes_the_options_of_all(path):
-    done = run(path, "--help")
-    assert done.returncode == 0, done.stderr
-    for option in ("--quick", "--device", "--out"):
-        assert option in done.stdout
-
-
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+# In processes of their own: most have all cores as devices, which are as many as they
+# are before JAX is used, and time a user's JAX, which checks less than that of tests.
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ALONE, ids=lambda path: path.stem)
 def test_a_try_of_every_benchmark_writes_what_it_found(path, tmp_path):
     done = run(path, "--quick", "--out", tmp_path)
-    if done.returncode == 2 and "pip install" in done.stderr:
-        pytest.skip(done.stderr.splitlines()[-1])
     assert done.returncode == 0, done.stderr
     is_whole(path, tmp_path, done)
 
 
-def is_refused(path, *arguments):
-    """Asserts that a script ends with status 2, and returns the line that says why."""
-    done = run(path, *arguments)
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    said = [line for line in done.stderr.splitlines() if line.startswith(path.name)]
-    assert len(said) == 1, done.stderr
-    return said[0]
+# --- What needs no process ------------------------------------------------------------
+
+
+@pytest.fixture
+def call(monkeypatch):
+    """Returns what calls a script's `main`, which ends the process, and its status."""
+    kept = "jax_platforms", "jax_default_matmul_precision"
+    before = {name: getattr(jax.config, name) for name in kept}
+
+    def called(path, *arguments):
+        monkeypatch.setattr(sys, "argv", [str(path)])
+        with pytest.raises(SystemExit) as ended:
+            importlib.import_module(path.stem).main([*map(str, arguments)])
+        return ended.value.code
+
+    yield called
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+@pytest.fixture
+def is_refused(call, capfd):
+    """Returns what asserts that a script ends with status 2, and says why."""
+
+    def refused(path, *arguments):
+        assert call(path, *arguments) == 2
+        errors = capfd.readouterr().err
+        assert "Traceback" not in errors
+        said = [line for line in errors.splitlines() if line.startswith(path.name)]
+        assert len(said) == 1, errors
+        return said[0]
+
+    return refused
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_every_benchmark_says_what_it_does_and_takes_the_options_of_all(
+    path, call, capsys
+):
+    assert call(path, "--help") == 0
+    said = capsys.readouterr().out
+    for option in ("--quick", "--device", "--out"):
+        assert option in said
 
 
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a GPU")
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_a_device_that_is_not_there_ends_with_status_2(path):
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] * (path.stem in LOOK_ELSEWHERE))
+        for path in SCRIPTS
+    ],
+    ids=lambda path: path.stem,
+)
+def test_a_device_that_is_not_there_ends_with_status_2(path, is_refused):
     said = is_refused(path, "--quick", "--device", "gpu")
     assert ": --device gpu: JAX finds none here" in said or "pip install" in said
 
 
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [
+        ("descents", "torch"),
+        ("lab_loop", "torch"),
+        ("precision", "torch"),
+        ("smooth", "pandas"),
+        ("smooth", "polars"),
+        ("update_step", "torch"),
+    ],
+)
+def test_a_peer_that_is_missing_ends_with_status_2(name, peer, is_refused, monkeypatch):
+    monkeypatch.setattr(bench, "start", lambda options, **cores: None)
+    monkeypatch.setitem(sys.modules, peer, None)  # importing it fails
+    said = is_refused(BENCHMARKS / f"{name}.py", "--quick")
+    assert f"{peer} is not installed; pip install '.[peers]' brings it" in said
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_no_turns_at_all_end_with_status_2(path):
+def test_no_turns_at_all_end_with_status_2(path, is_refused):
     assert "--repeats" in is_refused(path, "--quick", "--repeats", 0)
 
 
@@ -92,6 +160,7 @@ def test_no_turns_at_all_end_with_status_2(path):
     ],
 )
 def test_a_count_or_a_name_that_measures_nothing_ends_with_status_2(
-    name, arguments, why
+    name, arguments, why, is_refused
 ):
-    assert why in is_refused(BENCHMARKS / f"{name}.py", "--quick", *arguments)
+    path = BENCHMARKS / f"{name}.py"
+    assert why in is_refused(path, "--quick", *arguments)
