@@ -34,7 +34,7 @@ COMMANDS = {
     "anatomy adam": None,
     "check adam": None,
 }
-QUICK = ("--help", "descend", "train --epochs 2")
+QUICK = ("--help", "descend")
 IMPORTS = "import jax, optax"
 FIRST, END = "to the first result", "to the end"
 
