@@ -1,11 +1,13 @@
 # The course: its sources, what is made of them, and what a grader says.
 
+import ast
 import copy
 import re
 import shutil
 import sys
 from pathlib import Path
 
+import jax
 import nbformat
 import pytest
 
@@ -203,6 +205,7 @@ def errors_of(notebook, kind):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", STEMS)
 def test_it_runs_to_its_end_in_the_fast_way_and_every_blank_stops_at_its_cell(stem):
     source = source_of(stem)
@@ -214,47 +217,96 @@ def test_it_runs_to_its_end_in_the_fast_way_and_every_blank_stops_at_its_cell(st
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", STEMS)
 def test_it_runs_to_its_end_in_the_full_way(stem):
     build.execute(source_of(stem))
 
 
-def with_mistakes(source, edits):
-    """Returns a notebook that writes each task wrongly, and checks it, again and again.
-
-    Its cells of imports and data come first; then, for every mistake of every task, the
-    solution with that mistake in it and the task's check.
-    """
-    by_name = {marks_of(c).get("grade_id"): c for c in source.cells}
-    first = min(blanks_of(source))
-    notebook = copy.deepcopy(source)
-    notebook.cells = [c for c in source.cells[:first] if c.cell_type == "code"]
-    for task, mistake, changes in edits:
-        written = may_fail(by_name[task], f"{mistake}".replace(" ", "-"))
-        for old, new in changes.items():
-            assert old in written.source, f"{task} has no {old!r}"
-            written.source = written.source.replace(old, new)
-        checked = may_fail(by_name[f"check-{task}"], "check")
-        checked.id += f"-{len(notebook.cells)}"
-        notebook.cells += [written, checked]
-    return notebook
+# --- Mistakes -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stem", STEMS)
-def test_a_notebook_filled_with_a_known_mistake_is_told_which(stem):
-    edits = [
+def edits_of(stem):
+    """Returns all mistakes: (task, mistake, what is written for what)."""
+    return [
         (task, mistake, changes)
         for task, wrong in mistaken.EDITS[stem].items()
         for mistake, changes in wrong.items()
     ]
-    notebook = build.execute(with_mistakes(source_of(stem), edits), fast=True)
-    told = errors_of(notebook, "check")
+
+
+def defined(stem):
+    """Returns what a notebook imports and defines before its first task, as code."""
+    text = (ROOT / "notebooks" / f"{stem}.py").read_text()
+    before = text.partition("BEGIN SOLUTION")[0].rpartition("# %%")[0]
+    kept = [
+        node
+        for node in ast.parse(before).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        or (isinstance(node, ast.FunctionDef) and not node.args.defaults)
+    ]
+    return ast.unparse(ast.Module(kept, []))
+
+
+def written(cell, changes):
+    """Returns the code of a solution with a mistake in it."""
+    code = cell.source
+    for old, new in changes.items():
+        assert old in code, f"there is no {old!r}"
+        code = code.replace(old, new)
+    return code
+
+
+def by_name(source):
+    return {marks_of(cell).get("grade_id"): cell for cell in source.cells}
+
+
+def is_told(task, mistake, kind, words):
+    """Asserts that what a check raised says which mistake it was."""
+    assert kind == "CheckFailed", (task, mistake, kind, words)
+    name = mistake.split()[0]
+    told = mistaken.TOLD.get(name) or mistakes.HINTS[name][0]
+    assert told in words, (task, mistake, words)
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")  # a notebook only shows it
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_notebook_filled_with_a_known_mistake_is_told_which(stem):
+    cells, names = by_name(source_of(stem)), {}
+    with (
+        jax.enable_x64(False),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        exec(defined(stem), names)
+        for task, mistake, changes in edits_of(stem):
+            exec(written(cells[task], changes), names)
+            is_told(task, mistake, *raised_by(cells[f"check-{task}"].source, names))
+
+
+def raised_by(code, names):
+    """Returns what code raised: the kind of error and its words."""
+    try:
+        exec(code, names)
+    except Exception as error:
+        return type(error).__name__, str(error)
+    return None, "nothing"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_kernel_shows_what_is_told_of_a_mistake_of_every_task(stem):
+    every_mistake, source = mistaken.EDITS[stem], source_of(stem)
+    cells, notebook = by_name(source), copy.deepcopy(source)
+    edits = [(of, *next(iter(wrong.items()))) for of, wrong in every_mistake.items()]
+    notebook.cells = [nbformat.v4.new_code_cell(defined(stem), id="defined")]
+    for task, _, changes in edits:
+        filled = copy.deepcopy(cells[task])
+        filled.source = written(cells[task], changes)
+        notebook.cells += [filled, may_fail(cells[f"check-{task}"], "check")]
+    told = errors_of(build.execute(notebook, fast=True), "check")
     for (task, mistake, _), error in zip(edits, told, strict=True):
-        assert error is not None, f"{task}: {mistake} was not noticed"
-        assert error[0] == "CheckFailed", (task, mistake, error)
-        name = mistake.split()[0]
-        words = mistaken.TOLD.get(name) or mistakes.HINTS[name][0]
-        assert words in error[1], (task, mistake, error[1])
+        is_told(task, mistake, *(error or (None, "nothing")))
 
 
 def test_every_mistake_that_a_check_knows_is_made_in_a_notebook():
@@ -284,6 +336,7 @@ def course(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, from SQLAlchemy
 def test_an_empty_submission_scores_nothing_and_the_solution_all(course, monkeypatch):
     monkeypatch.setenv("OPTAX_LAB_FAST", "1")
@@ -301,6 +354,7 @@ def test_an_empty_submission_scores_nothing_and_the_solution_all(course, monkeyp
         assert all(n.score == n.max_score > 0 for n in full.notebooks)
 
 
+@pytest.mark.slow
 def test_what_a_teacher_hands_out_is_what_is_committed(course):
     for stem in STEMS:
         made = nbformat.read(course / "release" / build.ASSIGNMENT / f"{stem}.ipynb", 4)
