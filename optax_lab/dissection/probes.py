@@ -101,13 +101,10 @@ def run(optimizer: optax.GradientTransformation) -> tuple[Response, list[Answer]
         params = parameters(1, jnp.float64)
         state = optimizer.init(params)
         starts = _levels(state)
-        step = jax.jit(jax.vmap(_step(optax.with_extra_args_support(optimizer))))
+        step = jax.vmap(_step(optax.with_extra_args_support(optimizer)))
         carry = jax.tree.map(lambda x: jnp.stack([x] * 3), (params, state))
-        seen = []
-        for gradients in inputs:
-            carry, levels = step(carry, gradients)
-            seen.append(levels)
-        series = jax.tree.map(lambda *x: np.stack(x), *jax.device_get(seen))
+        steps = jax.jit(lambda carry, inputs: jax.lax.scan(step, carry, inputs)[1])
+        series = jax.device_get(steps(carry, inputs))
     update, *kept = jax.tree.map(_response, series)
     return update, [_answer(*both) for both in zip(starts, kept, strict=True)]
 
