@@ -191,8 +191,8 @@ def window(steps: ArrayLike) -> ArrayLike:
     return 1 - 1 / steps
 
 
-def check_decay(name: str, decay: Any) -> None:
-    """Refuses a β outside [0, 1); arrays and schedules are taken as they are.
+def check_decay(name: str, decay: ArrayLike | None) -> None:
+    """Refuses a β outside [0, 1); arrays and None are taken as they are.
 
     Raises:
       ValueError: if `decay` is a Python number that no average can have.

@@ -1,5 +1,4 @@
 # Follow the regularised leader, per coordinate: Keras' Ftrl.
-# pyright: reportOperatorIssue=false
 
 from typing import NamedTuple
 
@@ -46,7 +45,7 @@ def ftrl(
     Source: McMahan et al. 2013, doi:10.1145/2487575.2488200, algorithm 1.
     """
     numerics.check_above_0("learning_rate", learning_rate)
-    power = lambda n: jnp.power(n, -learning_rate_power)
+    power = lambda n: jnp.power(n, -1 * learning_rate_power)
 
     def init_fn(params):
         start = ewma.init(params, start=initial_accumulator_value)
@@ -66,7 +65,7 @@ def ftrl(
 
         def move(g, z, n, p):
             below = power(n) / learning_rate + 2 * l2 + beta / learning_rate
-            return (jnp.clip(z, -l1, l1) - z) / numerics.positive(below) - p
+            return (jnp.clip(z, -1 * l1, l1) - z) / numerics.positive(below) - p
 
         moves = precision.each(move, updates, linear, total, params)
         return numerics.like(moves, updates), FtrlState(total, linear)

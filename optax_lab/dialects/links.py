@@ -1,4 +1,5 @@
-# What frameworks put around their rules in another order than Optax.
+# What frameworks put around their rules in another order than Optax. As of ours, these
+# links are handed a factory's hyperparameters, which `scheduled` has evaluated.
 
 from collections.abc import Callable
 from typing import Any
@@ -6,11 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jax.typing import ArrayLike
 
 from optax_lab import ewma, precision
 from optax_lab.optimizers import links
-from optax_lab.transforms import numerics, scaling
+from optax_lab.transforms import numerics
+from optax_lab.transforms.scheduling import Hyper, number, numbers
 
 
 def is_zero(value: Any) -> bool:
@@ -24,29 +25,30 @@ def ascent(maximize: bool) -> optax.GradientTransformation:
 
 
 def decoupled(
-    learning_rate: ArrayLike, weight_decay: ArrayLike | None
+    learning_rate: Hyper, weight_decay: Hyper | None
 ) -> optax.GradientTransformation:
     """Returns −ηλθ as the last link: what shrinks parameters before their step.
 
     It equals PyTorch's order, θ ← θ(1 − ηλ) and then a step that was computed from
     the gradient, as long as the step does not look at θ.
     """
-    if weight_decay is None or is_zero(weight_decay):
+    rate, decay = number(learning_rate), number(weight_decay)
+    if decay is None or is_zero(decay):
         return optax.identity()
 
     def shrink(updates, params):
         numerics.check_params(params, "weight_decay")
-        pull = lambda u, p: u - learning_rate * weight_decay * p
+        pull = lambda u, p: u - rate * decay * p
         return numerics.like(precision.each(pull, updates, params), updates)
 
-    numerics.check_at_least_0("weight_decay", weight_decay)
+    numerics.check_at_least_0("weight_decay", decay)
     return optax.stateless(shrink)
 
 
 def after_decay(
     inner: optax.GradientTransformation,
-    learning_rate: ArrayLike,
-    weight_decay: ArrayLike | None,
+    learning_rate: Hyper,
+    weight_decay: Hyper | None,
 ) -> optax.GradientTransformationExtraArgs:
     """Shrinks parameters first, and shows `inner` what is left: Keras' order.
 
@@ -68,36 +70,40 @@ def after_decay(
     return optax.GradientTransformationExtraArgs(inner.init, update_fn)
 
 
-def slowed(rate_decay: ArrayLike) -> optax.GradientTransformation:
+def slowed(rate_decay: Hyper) -> optax.GradientTransformation:
     """Divides step t, counted from 0, by 1 + tδ: Adagrad's `lr_decay`."""
+    rate_decay = number(rate_decay)
     if is_zero(rate_decay):
         return optax.identity()
     numerics.check_at_least_0("lr_decay", rate_decay)
     return _by_step(lambda t: 1 / (1 + t * rate_decay))
 
 
-def relative(learning_rate: ArrayLike) -> optax.GradientTransformation:
+def relative(learning_rate: Hyper) -> optax.GradientTransformation:
     """Multiplies step t by −min(η, 1/√t), t from 1: Adafactor's relative step."""
+    learning_rate = number(learning_rate)
     numerics.check_at_least_0("learning_rate", learning_rate)
     return _by_step(lambda t: -jnp.minimum(learning_rate, (t + 1) ** -0.5))
 
 
-def dampened(dampening: ArrayLike, momentum: ArrayLike) -> optax.GradientTransformation:
+def dampened(dampening: Hyper, momentum: Hyper) -> optax.GradientTransformation:
     """Multiplies all gradients but the first by 1 − τ, where there is a momentum.
 
     A heavy ball of them starts at its first gradient and takes 1 − τ of each later one.
     """
+    dampening, momentum = numbers(dampening, momentum)
     if is_zero(dampening):
         return optax.identity()
     is_whole = lambda t: (t == 0) | (jnp.asarray(momentum) == 0)
     return _by_step(lambda t: jnp.where(is_whole(t), 1.0, 1 - dampening))
 
 
-def average(decay: ArrayLike, nesterov: bool) -> optax.GradientTransformation:
+def average(decay: Hyper, nesterov: bool) -> optax.GradientTransformation:
     """Averages gradients with the average's bias toward 0, as PyTorch's Muon.
 
     mₜ = mₜ₋₁ + (1 − β)(gₜ − mₜ₋₁), and the update is mₜ, or (1 − β)gₜ + βmₜ.
     """
+    decay = number(decay)
     ewma.check_decay("momentum", decay)
 
     def init_fn(params):
@@ -115,8 +121,8 @@ def average(decay: ArrayLike, nesterov: bool) -> optax.GradientTransformation:
 
 
 heavy_ball = links.heavy_ball
-learning_rate = scaling.scale_by_learning_rate
-coupled = scaling.weight_decay
+learning_rate = links.learning_rate
+coupled = links.weight_decay
 
 
 def _by_step(factor: Callable) -> optax.GradientTransformation:

@@ -1,5 +1,4 @@
 # Rules of PyTorch that Optax lacks, or gets wrong: step sizes by sign, averaged SGD.
-# pyright: reportOperatorIssue=false
 
 from typing import NamedTuple
 
@@ -39,7 +38,11 @@ def rprop(
     """
     numerics.check_at_least_0("lr", learning_rate)
     shrink, grow = etas
-    if all(isinstance(eta, int | float) for eta in etas) and not 0 < shrink < 1 < grow:
+    if (
+        isinstance(shrink, int | float)
+        and isinstance(grow, int | float)
+        and not 0 < shrink < 1 < grow
+    ):
         raise ValueError(f"etas must be in (0, 1) and above 1, got {etas}")
 
     def init_fn(params):

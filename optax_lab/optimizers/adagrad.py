@@ -1,12 +1,10 @@
 # Gradients over the root of the sum of their squares.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 import optax
 
 from optax_lab.optimizers import links
 from optax_lab.transforms import adagrad as rules
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
 @scheduled
@@ -43,6 +41,7 @@ def adagrad(
     Source: Duchi, Hazan & Singer 2011, "Adaptive subgradient methods for online
     learning and stochastic optimization".
     """
+    initial_accumulator_value, eps = numbers(initial_accumulator_value, eps)
     return optax.chain(
         rules.scale_by_rss(initial_accumulator_value, eps),
         links.learning_rate(learning_rate),

@@ -1,6 +1,4 @@
 # The average of gradients over the root of that of their squares.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -9,7 +7,7 @@ import optax
 from optax_lab.optimizers import links
 from optax_lab.transforms import adam as rules
 from optax_lab.transforms import numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
 @scheduled
@@ -59,6 +57,7 @@ def adam(
     Sources: Kingma & Ba 2014, arXiv:1412.6980; Dozat 2016,
     openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
     """
+    b1, b2, eps, eps_root = numbers(b1, b2, eps, eps_root)
     dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_adam(
@@ -117,6 +116,7 @@ def adamw(
 
     Source: Loshchilov & Hutter 2017, arXiv:1711.05101.
     """
+    b1, b2, eps, eps_root = numbers(b1, b2, eps, eps_root)
     dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_adam(

@@ -1,6 +1,4 @@
 # The average of gradients, corrected by how the gradient has changed.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -9,7 +7,7 @@ import optax
 from optax_lab.optimizers import links
 from optax_lab.transforms import adan as rules
 from optax_lab.transforms import numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
 @scheduled
@@ -67,6 +65,7 @@ def adan(
 
     Source: Xie et al. 2022, arXiv:2208.06677, algorithm 1.
     """
+    b1, b2, b3, eps, eps_root = numbers(b1, b2, b3, eps, eps_root)
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_adan(b1, b2, b3, eps, eps_root, **dtypes),
@@ -127,6 +126,7 @@ def mars(
 
     Source: Yuan et al. 2024, arXiv:2411.10438, algorithm 2.
     """
+    b1, b2, eps, gamma = numbers(b1, b2, eps, gamma)
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_mars(b1, b2, eps, gamma, **dtypes),

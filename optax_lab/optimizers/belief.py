@@ -1,6 +1,4 @@
 # Squares taken with care: of surprises only (AdaBelief), or one small step at a time.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -9,7 +7,7 @@ import optax
 from optax_lab.optimizers import links
 from optax_lab.transforms import belief as rules
 from optax_lab.transforms import numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
 @scheduled
@@ -59,6 +57,7 @@ def adabelief(
 
     Source: Zhuang et al. 2020, arXiv:2010.07468.
     """
+    b1, b2, eps, eps_root = numbers(b1, b2, eps, eps_root)
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_belief(b1, b2, eps, eps_root, nesterov=nesterov, **dtypes),
@@ -111,6 +110,7 @@ def yogi(
 
     Source: Zaheer et al. 2018, "Adaptive methods for nonconvex optimization" (NeurIPS).
     """
+    b1, b2, eps = numbers(b1, b2, eps)
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_yogi(b1, b2, eps, **dtypes),

@@ -1,6 +1,4 @@
 # Steps divided by a running estimate of the Hessian's diagonal.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -8,7 +6,7 @@ import optax
 
 from optax_lab.optimizers import links
 from optax_lab.transforms import curvature, numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, number, scheduled
 
 
 @scheduled
@@ -77,11 +75,11 @@ def sophia(
     dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         curvature.scale_by_sophia(
-            b1,
-            b2,
-            eps,
-            gamma,
-            clip_threshold,
+            number(b1),
+            number(b2),
+            number(eps),
+            number(gamma),
+            number(clip_threshold),
             update_interval,
             hessian_diagonal_fn,
             mu_dtype,

@@ -1,6 +1,4 @@
 # Adam without a rate of one's own: it is estimated from the distance gone.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -9,7 +7,7 @@ from jax.typing import ArrayLike
 
 from optax_lab import ewma
 from optax_lab.transforms import distance, numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, number, scheduled
 
 
 @scheduled
@@ -77,14 +75,14 @@ def prodigy(
         ewma.check_decay(f"betas[{place}]", decay)
     b1, b2 = betas
     rule = distance.scale_by_prodigy(
-        learning_rate,
+        number(learning_rate),
         b1,
         b2,
-        beta3,
-        eps,
-        estim_lr0,
-        estim_lr_coef,
-        weight_decay,
+        number(beta3),
+        number(eps),
+        number(estim_lr0),
+        number(estim_lr_coef),
+        number(weight_decay),
         safeguard_warmup,
         bias_correction=bias_correction,
         mu_dtype=mu_dtype,

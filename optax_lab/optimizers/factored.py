@@ -1,6 +1,4 @@
 # Averages of |g|² kept as two vectors.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -12,7 +10,7 @@ from optax_lab.optimizers import links
 from optax_lab.transforms import factored as rules
 from optax_lab.transforms import momentum as momenta
 from optax_lab.transforms import numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
 @scheduled
@@ -75,6 +73,10 @@ def adafactor(
 
     Source: Shazeer & Stern 2018, arXiv:1804.04235, algorithms 4 and 5, sections 6 to 8.
     """
+    decay_rate, decay_offset, eps = numbers(decay_rate, decay_offset, eps)
+    clipping_threshold, momentum, weight_decay_rate = numbers(
+        clipping_threshold, momentum, weight_decay_rate
+    )
     ewma.check_decay("momentum", momentum)
     numerics.check_at_least_0("weight_decay_rate", weight_decay_rate)
     numerics.check_at_least_0("eps", eps)

@@ -1,6 +1,4 @@
 # Optimizers that average their iterates in the place of a schedule.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -9,7 +7,7 @@ import optax
 from optax_lab import ewma
 from optax_lab.optimizers import links
 from optax_lab.transforms import iterates, numerics, rms
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
 @scheduled
@@ -120,6 +118,7 @@ def schedule_free_adamw(
 
     Source: Defazio et al. 2024, arXiv:2405.15682, algorithm 1.
     """
+    b2, eps = numbers(b2, eps)
     ewma.check_decay("b2", b2)
     dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
     base = optax.chain(

@@ -1,6 +1,4 @@
 # Descent along gradients seen through the averages of their outer products.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -8,7 +6,7 @@ import optax
 
 from optax_lab.optimizers import links
 from optax_lab.transforms import kronecker, numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, number, scheduled
 
 
 @scheduled
@@ -66,9 +64,9 @@ def shampoo(
     """
     return optax.chain(
         kronecker.scale_by_shampoo(
-            b1,
-            b2,
-            eps,
+            number(b1),
+            number(b2),
+            number(eps),
             precondition_frequency,
             max_precond_dim,
             mu_dtype=mu_dtype,
@@ -138,10 +136,10 @@ def soap(
     """
     return optax.chain(
         kronecker.scale_by_soap(
-            b1,
-            b2,
-            shampoo_beta,
-            eps,
+            number(b1),
+            number(b2),
+            number(shampoo_beta),
+            number(eps),
             precondition_frequency,
             max_precond_dim,
             mu_dtype=mu_dtype,

@@ -1,6 +1,4 @@
 # Steps whose length belongs to a whole tensor: norms of parameters and of gradients.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -9,7 +7,7 @@ import optax
 from optax_lab.optimizers import links
 from optax_lab.transforms import adam, numerics, scaling
 from optax_lab.transforms import layerwise as rules
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
 @scheduled
@@ -62,6 +60,7 @@ def lamb(
 
     Source: You et al. 2019, arXiv:1904.00962, algorithm 2.
     """
+    b1, b2, eps, eps_root = numbers(b1, b2, eps, eps_root)
     dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         adam.scale_by_adam(b1, b2, eps, eps_root, mu_dtype, **dtypes),
@@ -123,6 +122,7 @@ def lars(
 
     Source: You et al. 2017, arXiv:1708.03888, algorithm 1.
     """
+    trust_coefficient, eps = numbers(trust_coefficient, eps)
     trust_ratio = rules.scale_by_trust_ratio(0.0, trust_coefficient, eps)
     return optax.chain(
         links.weight_decay(weight_decay, weight_decay_mask),
@@ -179,6 +179,7 @@ def novograd(
 
     Source: Ginsburg et al. 2019, arXiv:1905.11286, algorithm 1.
     """
+    b1, b2, eps, eps_root, weight_decay = numbers(b1, b2, eps, eps_root, weight_decay)
     dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_novograd(

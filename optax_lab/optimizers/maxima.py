@@ -1,6 +1,4 @@
 # The average of gradients over a maximum.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -9,7 +7,7 @@ import optax
 from optax_lab.optimizers import links
 from optax_lab.transforms import maxima as rules
 from optax_lab.transforms import numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, number, numbers, scheduled
 
 
 @scheduled
@@ -64,10 +62,10 @@ def amsgrad(
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_amsgrad(
-            b1,
-            b2,
-            eps,
-            eps_root,
+            number(b1),
+            number(b2),
+            number(eps),
+            number(eps_root),
             bias_correction_mu=bias_correction_mu,
             bias_correction_nu=bias_correction_nu,
             **dtypes,
@@ -117,6 +115,7 @@ def adamax(
 
     Source: Kingma & Ba 2014, arXiv:1412.6980, algorithm 2.
     """
+    b1, b2, eps = numbers(b1, b2, eps)
     return optax.chain(
         rules.scale_by_adamax(b1, b2, eps, mu_dtype=mu_dtype, rounding=rounding),
         links.learning_rate(learning_rate),
@@ -167,6 +166,7 @@ def adamaxw(
     Sources: Kingma & Ba 2014, arXiv:1412.6980, algorithm 2; Loshchilov & Hutter 2017,
     arXiv:1711.05101.
     """
+    b1, b2, eps = numbers(b1, b2, eps)
     return optax.chain(
         rules.scale_by_adamax(b1, b2, eps, mu_dtype=mu_dtype, rounding=rounding),
         links.weight_decay(weight_decay, mask),

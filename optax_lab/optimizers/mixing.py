@@ -1,6 +1,4 @@
 # Several averages of gradients at once, or an average mixed with the gradient itself.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +8,7 @@ from jax.typing import ArrayLike
 
 from optax_lab.optimizers import links
 from optax_lab.transforms import mixing, numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, number, numbers, scheduled
 
 
 @scheduled
@@ -67,6 +65,7 @@ def ademamix(
 
     Source: Pagliardini, Ablin & Grangier 2024, arXiv:2409.03137, algorithm 1.
     """
+    b1, b2, b3, alpha, eps, eps_root = numbers(b1, b2, b3, alpha, eps, eps_root)
     dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         mixing.scale_by_ademamix(b1, b2, b3, alpha, eps, eps_root, mu_dtype, **dtypes),
@@ -117,6 +116,7 @@ def qhm(
 
     Source: Ma & Yarats 2018, arXiv:1810.06801.
     """
+    decay, nu = numbers(decay, nu)
     return optax.chain(
         mixing.scale_by_qhm(decay, nu, mu_dtype=mu_dtype, rounding=rounding),
         links.weight_decay(weight_decay, mask),
@@ -175,6 +175,7 @@ def qhadam(
 
     Source: Ma & Yarats 2018, arXiv:1810.06801.
     """
+    b1, b2, nu1, nu2, eps = numbers(b1, b2, nu1, nu2, eps)
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         mixing.scale_by_qhadam(b1, b2, nu1, nu2, eps, **dtypes),
@@ -225,7 +226,7 @@ def aggmo(
     Source: Lucas, Sun, Zemel & Grosse 2018, arXiv:1804.00325.
     """
     return optax.chain(
-        mixing.scale_by_aggmo(betas, mu_dtype=mu_dtype, rounding=rounding),
+        mixing.scale_by_aggmo(number(betas), mu_dtype=mu_dtype, rounding=rounding),
         links.weight_decay(weight_decay, mask),
         links.learning_rate(learning_rate),
     )

@@ -1,6 +1,4 @@
 # Descent along the gradient, a sum of gradients, or their average.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -9,7 +7,7 @@ import optax
 from optax_lab.optimizers import links
 from optax_lab.transforms import momentum as momenta
 from optax_lab.transforms import numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, number, scheduled
 
 
 @scheduled
@@ -100,7 +98,7 @@ def momentum(
     0.019
     """
     return optax.chain(
-        momenta.ema(decay, debias, accumulator_dtype, rounding=rounding),
+        momenta.ema(number(decay), debias, accumulator_dtype, rounding=rounding),
         links.weight_decay(weight_decay, mask),
         links.learning_rate(learning_rate),
     )

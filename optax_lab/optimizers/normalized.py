@@ -1,6 +1,4 @@
 # The average of gradients that are normalised first.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +8,7 @@ from jax.typing import ArrayLike
 
 from optax_lab.optimizers import links
 from optax_lab.transforms import normalized, numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, number, numbers, scheduled
 
 
 @scheduled
@@ -61,6 +59,7 @@ def laprop(
 
     Source: Ziyin, Wang & Ueda 2020, arXiv:2002.04839, algorithm 1.
     """
+    b1, b2, eps = numbers(b1, b2, eps)
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         normalized.scale_by_laprop(b1, b2, eps, **dtypes),
@@ -121,9 +120,9 @@ def adopt(
     """
     return optax.chain(
         normalized.scale_by_adopt(
-            b1,
-            b2,
-            eps,
+            number(b1),
+            number(b2),
+            number(eps),
             mu_dtype,
             nesterov=nesterov,
             use_clipping=use_clipping,

@@ -1,6 +1,4 @@
 # Descent along the average of gradients, made orthogonal.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -10,7 +8,7 @@ import optax
 from optax_lab import ewma
 from optax_lab.optimizers import links
 from optax_lab.transforms import adam, numerics, orthogonal, partition
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, number, numbers, scheduled
 
 
 @scheduled
@@ -92,6 +90,7 @@ def muon(
     arXiv:2409.20325 (adaptive).
     """
     _check_adam(adam_b1, adam_b2, adam_eps_root, adam_weight_decay, adam_learning_rate)
+    adam_b1, adam_b2, adam_eps_root = numbers(adam_b1, adam_b2, adam_eps_root)
     axes = muon_weight_dimension_numbers
     spec = orthogonal.of_matrices if axes is None else axes
     dtypes = {"mu_dtype": mu_dtype, "rounding": rounding}
@@ -99,21 +98,21 @@ def muon(
         orthogonal.scale_by_muon(
             ns_coeffs,
             ns_steps,
-            beta,
-            eps,
+            number(beta),
+            number(eps),
             nesterov=nesterov,
             adaptive=adaptive,
             preconditioning=preconditioning,
             weight_dimension_numbers=spec,
             **dtypes,
         ),
-        orthogonal.scale_by_shape(spec, consistent_rms),
+        orthogonal.scale_by_shape(spec, number(consistent_rms)),
         links.weight_decay(weight_decay, weight_decay_mask),
         links.learning_rate(learning_rate),
     )
     dtypes |= {"nesterov": nesterov, "nu_dtype": nu_dtype}
     rest = optax.chain(
-        adam.scale_by_adam(adam_b1, adam_b2, eps, adam_eps_root, **dtypes),
+        adam.scale_by_adam(adam_b1, adam_b2, number(eps), adam_eps_root, **dtypes),
         links.weight_decay(adam_weight_decay),
         links.learning_rate(
             learning_rate if adam_learning_rate is None else adam_learning_rate

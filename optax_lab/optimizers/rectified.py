@@ -1,6 +1,4 @@
 # Adam, shortened while the average of the squares is too young to be relied on.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -9,7 +7,7 @@ import optax
 from optax_lab.optimizers import links
 from optax_lab.transforms import numerics
 from optax_lab.transforms import rectified as rules
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
 @scheduled
@@ -63,6 +61,7 @@ def radam(
 
     Source: Liu et al. 2019, arXiv:1908.03265.
     """
+    b1, b2, eps, eps_root, threshold = numbers(b1, b2, eps, eps_root, threshold)
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_radam(

@@ -1,6 +1,4 @@
 # Gradients over the root of an average of their squares.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -8,7 +6,7 @@ import optax
 
 from optax_lab.optimizers import links
 from optax_lab.transforms import numerics, rms
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
 @scheduled
@@ -69,6 +67,7 @@ def rmsprop(
     Sources: Hinton, "Overview of mini-batch gradient descent", lecture 6e, 2012;
     Graves 2013, arXiv:1308.0850 (centered).
     """
+    decay, eps, initial_scale = numbers(decay, eps, initial_scale)
     rule = rms.scale_by_rms
     dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
     if centered:
@@ -126,6 +125,7 @@ def adadelta(
 
     Source: Zeiler 2012, arXiv:1212.5701.
     """
+    rho, eps = numbers(rho, eps)
     return optax.chain(
         links.weight_decay(weight_decay, weight_decay_mask),
         rms.scale_by_adadelta(rho, eps, nu_dtype=nu_dtype, rounding=rounding),

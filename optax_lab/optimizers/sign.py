@@ -1,6 +1,4 @@
 # The sign of an average: every element moves equally far.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -10,7 +8,7 @@ from optax_lab import ewma
 from optax_lab.optimizers import links
 from optax_lab.transforms import momentum, numerics
 from optax_lab.transforms import sign as rules
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, number, numbers, scheduled
 
 
 @scheduled
@@ -56,6 +54,7 @@ def lion(
 
     Source: Chen et al. 2023, arXiv:2302.06675, algorithm 2.
     """
+    b1, b2 = numbers(b1, b2)
     return optax.chain(
         rules.scale_by_lion(b1, b2, mu_dtype, rounding=rounding),
         links.weight_decay(weight_decay, mask),
@@ -100,6 +99,7 @@ def signum(
 
     Source: Bernstein et al. 2018, arXiv:1802.04434, algorithm 2.
     """
+    beta = number(beta)
     ewma.check_decay("beta", beta)
     return optax.chain(
         momentum.ema(beta, False, accumulator_dtype, rounding=rounding),

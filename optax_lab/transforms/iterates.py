@@ -1,6 +1,4 @@
 # Averages of parameters: optimizers that step at one point and are judged at another.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any
 
@@ -13,7 +11,7 @@ from optax.contrib import ScheduleFreeState
 
 from optax_lab import ewma, precision
 from optax_lab.transforms import numerics, parameters
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
 @scheduled
@@ -67,6 +65,7 @@ def schedule_free(
       ValueError: if `learning_rate`, `b1`, `weight_lr_power` or `warmup_steps` is a
         number out of range, or if `update` is called without `params`.
     """
+    learning_rate, b1, weight_lr_power = numbers(learning_rate, b1, weight_lr_power)
     numerics.check_at_least_0("learning_rate", learning_rate)
     if isinstance(b1, int | float) and not 0 < b1 < 1:  # x is (y − z)/β₁ from z
         raise ValueError(f"b1 must lie in (0, 1), got {b1}")
@@ -100,7 +99,7 @@ def schedule_free(
         step = precision.each(lambda new, old: new - old, z, state.z)
         gap = _gap(state, params)
         x = ewma.Ewma(gap, jnp.ones_like(state.b1))
-        x = ewma.update(x, step, _kept(state.weight_sum, after.weight_sum))
+        x = ewma.update(x, step, _kept(state.weight_sum, jnp.asarray(after.weight_sum)))
         y = ewma.update(x, step, b1)
         moves = precision.each(lambda y, g: y - state.b1 * g, y.average, gap)
         after = after._replace(

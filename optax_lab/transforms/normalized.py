@@ -99,7 +99,9 @@ def scale_by_adopt(
     ewma.check_decay("b1", b1)
     ewma.check_decay("b2", b2)
     numerics.check_rounding(rounding)
-    numerics.check_at_least_0("clip_value_fn", clip_value_fn)
+    numerics.check_at_least_0(
+        "clip_value_fn", None if callable(clip_value_fn) else clip_value_fn
+    )
     denominator = denominator or _at_least(eps)
 
     def init_fn(params):

@@ -196,7 +196,7 @@ def check_rounding(rounding: str) -> None:
         raise ValueError(f"rounding must be {allowed}, got {rounding!r}")
 
 
-def check_at_least_0(name: str, value: Any) -> None:
+def check_at_least_0(name: str, value: ArrayLike | None) -> None:
     """Refuses a Python number that is negative or not finite with a ValueError.
 
     Arrays are taken as they are: their values are not known while tracing.
@@ -205,7 +205,7 @@ def check_at_least_0(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be finite and at least 0, got {value}")
 
 
-def check_above_0(name: str, value: Any) -> None:
+def check_above_0(name: str, value: ArrayLike | None) -> None:
     """Refuses a Python number that is not finite and above 0 with a ValueError."""
     if isinstance(value, int | float) and not (value > 0 and math.isfinite(value)):
         raise ValueError(f"{name} must be finite and above 0, got {value}")
@@ -226,7 +226,7 @@ def as_count(name: str, value: Any) -> Any:
     return int(value)
 
 
-def check_share(name: str, value: Any) -> None:
+def check_share(name: str, value: ArrayLike) -> None:
     """Refuses a Python number outside (0, 1] with a ValueError."""
     if isinstance(value, int | float) and not 0 < value <= 1:
         raise ValueError(f"{name} must lie in (0, 1], got {value}")

@@ -1,6 +1,4 @@
 # Averages of the parameters, which any optimizer can carry along.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from typing import Any, NamedTuple
 
@@ -11,7 +9,7 @@ from jaxtyping import Array, Int, PyTree
 
 from optax_lab import ewma, precision
 from optax_lab.transforms import numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, number, scheduled
 
 
 class LookaheadState(NamedTuple):
@@ -74,6 +72,7 @@ def lookahead(
       ValueError: if `sync_period` or `slow_step_size` is a number out of range, or if
         `update` is called without `params`.
     """
+    slow_step_size = number(slow_step_size)
     sync_period = numerics.as_count("sync_period", sync_period)
     numerics.check_share("slow_step_size", slow_step_size)
     fast_optimizer = optax.with_extra_args_support(fast_optimizer)
@@ -164,7 +163,7 @@ def with_param_ema(
         key = numerics.rounding_key(rounding, state.count, 0, state.averages)
         take = lambda b, a: ewma.update(a, now, b, key=key)
         averages = jax.tree.map(take, decays, state.averages)
-        count = optax.safe_increment(state.count)
+        count = jnp.asarray(optax.safe_increment(state.count))
         return updates, ParamEmaState(inner_state, count, averages)
 
     return optax.GradientTransformationExtraArgs(init_fn, update_fn)

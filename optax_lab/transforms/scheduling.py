@@ -4,7 +4,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, ParamSpec, TypeVar, get_args
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,11 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Int, PyTree
 
 _IS_DTYPE = re.compile(r"(.*_)?dtype(_.*)?").fullmatch
-Hyper = ArrayLike | Callable[[Any], ArrayLike]  # a number, an array, or a schedule
+Schedule = Callable[[Any], ArrayLike]  # from the step to a number or an array
+Hyper = ArrayLike | Schedule
+
+_Arguments = ParamSpec("_Arguments")
+_Value = TypeVar("_Value")
 
 
 class ScheduledState(NamedTuple):
@@ -24,12 +28,14 @@ class ScheduledState(NamedTuple):
     inner: PyTree
 
 
-def scheduled(factory: Callable) -> Callable:
+def scheduled(
+    factory: Callable[_Arguments, optax.GradientTransformation],
+) -> Callable[_Arguments, optax.GradientTransformationExtraArgs]:
     """Lets every argument annotated `Hyper` be a schedule: a function of the step.
 
     The step starts at 0 and is kept once, whatever the number of schedules; without
     any, the state is the factory's own. The rule is built anew at each trace from the
-    values at that step, so rules see numbers and arrays only. A gradient that is None
+    values at that step, so rules see `numbers` and arrays only. A gradient that is None
     becomes a zero update where `params` are given, since `optax.apply_updates` refuses
     None.
     """
@@ -43,18 +49,36 @@ def scheduled(factory: Callable) -> Callable:
         bound.apply_defaults()
         for name in filter(_IS_DTYPE, bound.arguments):
             _check_real(name, bound.arguments[name])
-        given = {n: _number(bound.arguments[n]) for n in hypers}
+        given = {n: _wide(bound.arguments[n]) for n in hypers}
         schedules = {n: value for n, value in given.items() if callable(value)}
 
         def build(count):
             with jax.numpy_dtype_promotion("standard"):  # schedules are anyone's
-                now = {n: _number(schedule(count)) for n, schedule in schedules.items()}
+                now = {n: _wide(schedule(count)) for n, schedule in schedules.items()}
             call = inspect.BoundArguments(signature, bound.arguments | given | now)
             return optax.with_extra_args_support(factory(*call.args, **call.kwargs))
 
         return _without_none(_counted(build) if schedules else build(None))
 
     return make
+
+
+def number(hyper: _Value | Schedule) -> _Value:
+    """Returns a hyperparameter as rules take it: as a number or an array.
+
+    Where `scheduled` has evaluated it, it is one; type checkers learn it here.
+
+    Raises:
+      TypeError: if it is a schedule still, for want of `scheduled`.
+    """
+    if callable(hyper):
+        raise TypeError(f"got a schedule, {hyper!r}: put @scheduled on what takes it")
+    return hyper
+
+
+def numbers(*hypers: _Value | Schedule) -> tuple[_Value, ...]:
+    """Returns several hyperparameters as `number` does."""
+    return tuple(number(hyper) for hyper in hypers)
 
 
 def _counted(build: Callable) -> optax.GradientTransformationExtraArgs:
@@ -112,7 +136,7 @@ def _check_real(name: str, dtype: Any) -> None:
         raise ValueError(f"{name} must be a real floating dtype, got {dtype}")
 
 
-def _number(value: Any) -> Any:
+def _wide(value: Any) -> Any:
     """Returns arrays as float32 or wider; anything else as it is."""
     if not isinstance(value, jax.Array | np.ndarray | np.generic):
         return value

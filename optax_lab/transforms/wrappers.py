@@ -1,6 +1,4 @@
 # What goes over any optimizer, and changes the gradients it gets or the steps it takes.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,7 +9,7 @@ from jaxtyping import Array, Int, PyTree
 
 from optax_lab import ewma, precision
 from optax_lab.transforms import numerics
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, number, numbers, scheduled
 
 
 class GrokfastState(NamedTuple):
@@ -60,6 +58,7 @@ def cautious(
     Raises:
       ValueError: if `min_share` is a number outside (0, 1].
     """
+    min_share = number(min_share)
     numerics.check_share("min_share", min_share)
 
     def take(u, g):
@@ -145,6 +144,7 @@ def grokfast(
     Raises:
       ValueError: if `alpha` or `lamb` is a number out of range.
     """
+    alpha, lamb = numbers(alpha, lamb)
     ewma.check_decay("alpha", alpha)
     numerics.check_at_least_0("lamb", lamb)
     numerics.check_rounding(rounding)
@@ -161,7 +161,7 @@ def grokfast(
         steps, inner_state = inner.update(
             louder, state.inner_state, params, **extra_args
         )
-        count = optax.safe_increment(state.count)
+        count = jnp.asarray(optax.safe_increment(state.count))
         return steps, GrokfastState(inner_state, count, mu)
 
     return optax.GradientTransformationExtraArgs(init_fn, update_fn)

@@ -2,8 +2,6 @@
 #
 # Written with tensorboardX's synchronous `EventsWriter`. `SummaryWriter.flush` leaves
 # behind what its thread has not taken from its queue yet; here a flush is on the disk.
-# pyright: reportAttributeAccessIssue=false
-# (protobuf makes the classes of its modules when they are imported)
 import os
 import pathlib
 import re

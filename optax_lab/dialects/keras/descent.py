@@ -1,6 +1,4 @@
 # Keras' optimizers that do not divide by an average.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false, reportOperatorIssue=false
 
 import numpy as np
 import optax
@@ -8,7 +6,7 @@ import optax
 from optax_lab.dialects import ftrl, links
 from optax_lab.dialects.keras import frame
 from optax_lab.transforms import numerics, sign
-from optax_lab.transforms.scheduling import Hyper
+from optax_lab.transforms.scheduling import Hyper, number, numbers
 
 
 @frame.optimizer
@@ -69,6 +67,7 @@ def Lion(
 
     Sources: Keras 3.15, `keras.optimizers.Lion`; Chen et al. 2023, arXiv:2302.06675.
     """
+    beta_1, beta_2 = numbers(beta_1, beta_2)
     numerics.check_share("beta_1", beta_1)
     frame.check_decays(beta_2=beta_2)
     # The rule looks at Python's numbers only, and would refuse a 1.
@@ -107,12 +106,12 @@ def Ftrl(
     doi:10.1145/2487575.2488200.
     """
     steps = ftrl.ftrl(
-        learning_rate,
-        learning_rate_power,
-        initial_accumulator_value,
-        l1_regularization_strength,
-        l2_regularization_strength,
-        l2_shrinkage_regularization_strength,
-        beta,
+        number(learning_rate),
+        number(learning_rate_power),
+        number(initial_accumulator_value),
+        number(l1_regularization_strength),
+        number(l2_regularization_strength),
+        number(l2_shrinkage_regularization_strength),
+        number(beta),
     )
     return links.after_decay(steps, learning_rate, weight_decay)

@@ -1,8 +1,8 @@
 # What Keras' optimizers have in common.
 
-# pyright: reportArgumentType=false
 
 import optax
+from jax.typing import ArrayLike
 
 from optax_lab import ewma
 from optax_lab.dialects import links
@@ -27,7 +27,7 @@ OTHERS = {
 optimizer = dialect("Keras", ignored=("name",), refused=OTHERS)
 
 
-def check_decays(**decays: Hyper) -> None:
+def check_decays(**decays: ArrayLike) -> None:
     """Refuses by its name what no average can forget with."""
     for name, decay in decays.items():
         ewma.check_decay(name, decay)

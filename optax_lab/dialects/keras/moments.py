@@ -1,14 +1,13 @@
 # Keras' optimizers that average gradients and their squares.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 import optax
+from jax.typing import ArrayLike
 
 from optax_lab import ewma, precision
 from optax_lab.dialects import nadam
 from optax_lab.dialects.keras import frame
 from optax_lab.transforms import adam, layerwise, maxima, numerics
-from optax_lab.transforms.scheduling import Hyper
+from optax_lab.transforms.scheduling import Hyper, numbers
 
 
 @frame.optimizer
@@ -46,6 +45,7 @@ def Adam(
 
     Sources: Keras 3.15, `keras.optimizers.Adam`; Kingma & Ba 2014, arXiv:1412.6980.
     """
+    beta_1, beta_2, epsilon = numbers(beta_1, beta_2, epsilon)
     rule = _adam(beta_1, beta_2, epsilon, amsgrad)
     return frame.stepped(rule, learning_rate, weight_decay)
 
@@ -74,6 +74,7 @@ def AdamW(
     Sources: Keras 3.15, `keras.optimizers.AdamW`; Loshchilov & Hutter 2017,
     arXiv:1711.05101.
     """
+    beta_1, beta_2, epsilon = numbers(beta_1, beta_2, epsilon)
     if weight_decay is None:
         raise ValueError("weight_decay must be a number, got None: use Adam")
     rule = _adam(beta_1, beta_2, epsilon, amsgrad)
@@ -101,6 +102,7 @@ def Adamax(
 
     Sources: Keras 3.15, `keras.optimizers.Adamax`; Kingma & Ba 2014, arXiv:1412.6980.
     """
+    beta_1, beta_2, epsilon = numbers(beta_1, beta_2, epsilon)
     frame.check_decays(beta_1=beta_1, beta_2=beta_2)
     numerics.check_at_least_0("epsilon", epsilon)
     above = lambda nu: precision.each(lambda n: n + epsilon, ewma.raw(nu))
@@ -131,6 +133,7 @@ def Nadam(
     Sources: Keras 3.15, `keras.optimizers.Nadam`; Dozat 2016,
     openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
     """
+    beta_1, beta_2, epsilon = numbers(beta_1, beta_2, epsilon)
     frame.check_decays(beta_1=beta_1, beta_2=beta_2)
     rule = nadam.scale_by_warmed_nadam(beta_1, beta_2, epsilon, 1.0)
     return frame.stepped(rule, learning_rate, weight_decay)
@@ -158,6 +161,7 @@ def Lamb(
 
     Sources: Keras 3.15, `keras.optimizers.Lamb`; You et al. 2019, arXiv:1904.00962.
     """
+    beta_1, beta_2, epsilon = numbers(beta_1, beta_2, epsilon)
     frame.check_decays(beta_1=beta_1, beta_2=beta_2)
     rule = optax.chain(
         adam.scale_by_adam(beta_1, beta_2, epsilon), layerwise.scale_by_trust_ratio()
@@ -165,7 +169,9 @@ def Lamb(
     return frame.stepped(rule, learning_rate, weight_decay)
 
 
-def _adam(beta_1, beta_2, epsilon, amsgrad: bool) -> optax.GradientTransformation:
+def _adam(
+    beta_1: ArrayLike, beta_2: ArrayLike, epsilon: ArrayLike, amsgrad: bool
+) -> optax.GradientTransformation:
     """Returns Adam's rule with an ε that is added before the bias is corrected."""
     frame.check_decays(beta_1=beta_1, beta_2=beta_2)
     below = numerics.hat(epsilon)

@@ -1,13 +1,11 @@
 # Keras' optimizers that divide gradients by what they have been.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false, reportOperatorIssue=false
 
 import optax
 
 from optax_lab.dialects import factors, links
 from optax_lab.dialects.keras import frame
 from optax_lab.transforms import adagrad, factored, numerics, rms
-from optax_lab.transforms.scheduling import Hyper
+from optax_lab.transforms.scheduling import Hyper, numbers
 
 
 @frame.optimizer
@@ -34,6 +32,7 @@ def RMSprop(
 
     Sources: Keras 3.15, `keras.optimizers.RMSprop`; Hinton 2012, lecture 6e.
     """
+    rho, epsilon = numbers(rho, epsilon)
     frame.check_decays(rho=rho)
     rule = rms.scale_by_stddev if centered else rms.scale_by_rms
     ball = [] if links.is_zero(momentum) else [links.heavy_ball(momentum, False)]
@@ -61,6 +60,7 @@ def Adagrad(
     Sources: Keras 3.15, `keras.optimizers.Adagrad`; Duchi et al. 2011, "Adaptive
     subgradient methods for online learning and stochastic optimization".
     """
+    initial_accumulator_value, epsilon = numbers(initial_accumulator_value, epsilon)
     rule = adagrad.scale_by_rss(initial_accumulator_value, epsilon)
     return frame.stepped(rule, learning_rate, weight_decay)
 
@@ -84,6 +84,7 @@ def Adadelta(
 
     Sources: Keras 3.15, `keras.optimizers.Adadelta`; Zeiler 2012, arXiv:1212.5701.
     """
+    rho, epsilon = numbers(rho, epsilon)
     rule = rms.scale_by_adadelta(rho, epsilon)
     return frame.stepped(rule, learning_rate, weight_decay)
 
@@ -116,11 +117,13 @@ def Adafactor(
     Sources: Keras 3.15, `keras.optimizers.Adafactor`; Shazeer & Stern 2018,
     arXiv:1804.04235.
     """
+    beta_2_decay, epsilon_1 = numbers(beta_2_decay, epsilon_1)
+    epsilon_2, clip_threshold = numbers(epsilon_2, clip_threshold)
     del relative_step
     numerics.check_at_least_0("epsilon_1", epsilon_1)
     numerics.check_above_0("clip_threshold", clip_threshold)
     steps = optax.chain(
-        factors.scale_by_last_factors(-beta_2_decay, epsilon_1),
+        factors.scale_by_last_factors(-1 * beta_2_decay, epsilon_1),
         factored.clip_by_block_rms(clip_threshold),
         factored.scale_by_param_block_rms(epsilon_2),
         links.relative(learning_rate),

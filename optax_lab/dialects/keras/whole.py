@@ -1,6 +1,4 @@
 # Keras' optimizer of whole matrices, with Adam for the rest.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false, reportOperatorIssue=false
 
 import re
 from collections.abc import Callable
@@ -13,7 +11,7 @@ from jaxtyping import PyTree
 from optax_lab.dialects import links
 from optax_lab.dialects.keras import frame
 from optax_lab.transforms import adam, numerics, orthogonal, partition
-from optax_lab.transforms.scheduling import Hyper
+from optax_lab.transforms.scheduling import Hyper, number, numbers
 
 _NORM = 1e-7  # what Keras adds to the norm, whatever its epsilon
 
@@ -65,7 +63,8 @@ def Muon(
     Sources: Keras 3.15, `keras.optimizers.Muon`; Jordan 2024,
     kellerjordan.github.io/posts/muon; Liu et al. 2025, arXiv:2502.16982.
     """
-    frame.check_decays(adam_beta_1=adam_beta_1, adam_beta_2=adam_beta_2)
+    beta_1, beta_2 = numbers(adam_beta_1, adam_beta_2)
+    frame.check_decays(adam_beta_1=beta_1, adam_beta_2=beta_2)
     shape = orthogonal.scale_by_shape(None, rms_rate)
     matrices = optax.chain(
         links.heavy_ball(momentum, nesterov),
@@ -75,8 +74,8 @@ def Muon(
         links.decoupled(learning_rate, weight_decay),
     )
     rest = optax.chain(
-        adam.scale_by_adam(adam_beta_1, adam_beta_2, denominator=numerics.hat(epsilon)),
-        links.learning_rate(learning_rate * adam_lr_ratio),
+        adam.scale_by_adam(beta_1, beta_2, denominator=numerics.hat(number(epsilon))),
+        links.learning_rate(number(learning_rate) * number(adam_lr_ratio)),
         links.decoupled(learning_rate, adam_weight_decay),
     )
     labels = _labels(exclude_layers or [], exclude_embeddings)

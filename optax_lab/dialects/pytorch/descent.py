@@ -1,13 +1,11 @@
 # PyTorch's optimizers that do not divide by an average.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 import optax
 from jax.typing import ArrayLike
 
 from optax_lab.dialects import links, steps
 from optax_lab.dialects.pytorch import frame
-from optax_lab.transforms.scheduling import Hyper
+from optax_lab.transforms.scheduling import Hyper, number, numbers
 
 
 @frame.fusable
@@ -87,7 +85,9 @@ def Rprop(
     Source: PyTorch 2.13, `torch.optim.Rprop`; Riedmiller & Braun 1993, "A direct
     adaptive method for faster backpropagation learning: the RPROP algorithm".
     """
-    return optax.chain(links.ascent(maximize), steps.rprop(lr, etas, step_sizes))
+    return optax.chain(
+        links.ascent(maximize), steps.rprop(number(lr), etas, step_sizes)
+    )
 
 
 @frame.optimizer
@@ -116,5 +116,6 @@ def ASGD(
     Source: PyTorch 2.13, `torch.optim.ASGD`; Polyak & Juditsky 1992,
     doi:10.1137/0330046.
     """
+    lr, lambd, alpha, t0 = numbers(lr, lambd, alpha, t0)
     rule = steps.asgd(lr, lambd, alpha, t0)
     return optax.chain(frame.front(maximize, weight_decay), rule)

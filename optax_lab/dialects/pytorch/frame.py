@@ -6,6 +6,7 @@ from jax.typing import ArrayLike
 from optax_lab import ewma
 from optax_lab.dialects import links
 from optax_lab.dialects.arguments import dialect
+from optax_lab.transforms.scheduling import Hyper
 
 # How to execute, which is XLA's business here.
 _FOREACH = ("foreach", "differentiable")
@@ -19,7 +20,7 @@ plain = dialect("PyTorch")
 Betas = tuple[ArrayLike, ArrayLike]
 
 
-def front(maximize: bool, weight_decay: ArrayLike) -> optax.GradientTransformation:
+def front(maximize: bool, weight_decay: Hyper) -> optax.GradientTransformation:
     """Returns what PyTorch does to gradients first: ∓g, and then + λθ."""
     return optax.chain(links.ascent(maximize), links.coupled(weight_decay))
 

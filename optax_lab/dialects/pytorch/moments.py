@@ -1,14 +1,13 @@
 # PyTorch's optimizers that average gradients and their squares.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 import optax
+from jax.typing import ArrayLike
 
 from optax_lab.dialects import links, nadam
 from optax_lab.dialects.pytorch import frame
 from optax_lab.dialects.pytorch.frame import Betas
 from optax_lab.transforms import adam, maxima, numerics, rectified
-from optax_lab.transforms.scheduling import Hyper
+from optax_lab.transforms.scheduling import Hyper, number, numbers
 
 
 @frame.fusable_capturable
@@ -51,7 +50,11 @@ def Adam(
     et al. 2018, arXiv:1904.09237 (amsgrad).
     """
     return _decayed(
-        _adam(betas, eps, amsgrad), lr, weight_decay, maximize, decoupled_weight_decay
+        _adam(betas, number(eps), amsgrad),
+        lr,
+        weight_decay,
+        maximize,
+        decoupled_weight_decay,
     )
 
 
@@ -81,7 +84,9 @@ def AdamW(
     Sources: PyTorch 2.13, `torch.optim.AdamW`; Loshchilov & Hutter 2017,
     arXiv:1711.05101.
     """
-    return _decayed(_adam(betas, eps, amsgrad), lr, weight_decay, maximize, True)
+    return _decayed(
+        _adam(betas, number(eps), amsgrad), lr, weight_decay, maximize, True
+    )
 
 
 @frame.optimizer
@@ -106,7 +111,7 @@ def Adamax(
 
     Sources: PyTorch 2.13, `torch.optim.Adamax`; Kingma & Ba 2014, arXiv:1412.6980.
     """
-    rule = maxima.scale_by_adamax(*frame.check_betas(betas), eps)
+    rule = maxima.scale_by_adamax(*frame.check_betas(betas), number(eps))
     return _decayed(rule, lr, weight_decay, maximize)
 
 
@@ -139,6 +144,7 @@ def NAdam(
     openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
     """
     b1, b2 = frame.check_betas(betas)
+    eps, momentum_decay = numbers(eps, momentum_decay)
     rule = nadam.scale_by_warmed_nadam(b1, b2, eps, momentum_decay)
     return _decayed(rule, lr, weight_decay, maximize, decoupled_weight_decay)
 
@@ -169,11 +175,11 @@ def RAdam(
     Sources: PyTorch 2.13, `torch.optim.RAdam`; Liu et al. 2019, arXiv:1908.03265.
     """
     b1, b2 = frame.check_betas(betas)
-    rule = rectified.scale_by_radam(b1, b2, denominator=numerics.hat(eps))
+    rule = rectified.scale_by_radam(b1, b2, denominator=numerics.hat(number(eps)))
     return _decayed(rule, lr, weight_decay, maximize, decoupled_weight_decay)
 
 
-def _adam(betas: Betas, eps, amsgrad: bool) -> optax.GradientTransformation:
+def _adam(betas: Betas, eps: ArrayLike, amsgrad: bool) -> optax.GradientTransformation:
     b1, b2 = frame.check_betas(betas)
     if not amsgrad:
         return adam.scale_by_adam(b1, b2, eps)
@@ -185,8 +191,8 @@ def _adam(betas: Betas, eps, amsgrad: bool) -> optax.GradientTransformation:
 
 def _decayed(
     rule: optax.GradientTransformation,
-    lr,
-    weight_decay,
+    lr: Hyper,
+    weight_decay: Hyper,
     maximize: bool,
     is_decoupled: bool = False,
 ) -> optax.GradientTransformationExtraArgs:

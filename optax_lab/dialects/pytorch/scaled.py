@@ -1,6 +1,4 @@
 # PyTorch's optimizers that divide gradients by what they have been.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false, reportOperatorIssue=false
 
 import jax.numpy as jnp
 import optax
@@ -10,7 +8,7 @@ from optax_lab import ewma
 from optax_lab.dialects import factors, links
 from optax_lab.dialects.pytorch import frame
 from optax_lab.transforms import adagrad, factored, numerics, rms
-from optax_lab.transforms.scheduling import Hyper
+from optax_lab.transforms.scheduling import Hyper, numbers
 
 
 @frame.optimizer
@@ -52,6 +50,7 @@ def RMSprop(
     Sources: PyTorch 2.13, `torch.optim.RMSprop`; Hinton 2012, lecture 6e; Graves 2013,
     arXiv:1308.0850 (centered).
     """
+    alpha, eps = numbers(alpha, eps)
     ewma.check_decay("alpha", alpha)
     rule = rms.scale_by_stddev if centered else rms.scale_by_rms
     ball = [] if links.is_zero(momentum) else [links.heavy_ball(momentum, False)]
@@ -88,6 +87,7 @@ def Adagrad(
     Sources: PyTorch 2.13, `torch.optim.Adagrad`; Duchi et al. 2011, "Adaptive
     subgradient methods for online learning and stochastic optimization".
     """
+    initial_accumulator_value, eps = numbers(initial_accumulator_value, eps)
     rule = adagrad.scale_by_rss(
         initial_accumulator_value, denominator=numerics.outside(eps)
     )
@@ -121,6 +121,7 @@ def Adadelta(
 
     Sources: PyTorch 2.13, `torch.optim.Adadelta`; Zeiler 2012, arXiv:1212.5701.
     """
+    rho, eps = numbers(rho, eps)
     return optax.chain(
         frame.front(maximize, weight_decay),
         rms.scale_by_adadelta(rho, eps),
@@ -155,6 +156,7 @@ def Adafactor(
     Sources: PyTorch 2.13, `torch.optim.Adafactor`; Shazeer & Stern 2018,
     arXiv:1804.04235.
     """
+    beta2_decay, d = numbers(beta2_decay, d)
     if isinstance(d, int | float) and not d >= 1:
         raise ValueError(f"d must be at least 1, got {d}")
     least, smallest = eps
@@ -163,7 +165,7 @@ def Adafactor(
     floor = lambda dtype: jnp.finfo(dtype).eps if least is None else least
     return optax.chain(
         links.ascent(maximize),
-        factors.scale_by_last_factors(-beta2_decay, floor=floor),
+        factors.scale_by_last_factors(-1 * beta2_decay, floor=floor),
         factored.clip_by_block_rms(d),
         factored.scale_by_param_block_rms(smallest),
         links.relative(lr),

@@ -1,6 +1,4 @@
 # PyTorch's optimizer of whole matrices.
-# `scheduled` evaluates every schedule first, so rules are handed numbers and arrays:
-# pyright: reportArgumentType=false
 
 import optax
 from jax.typing import ArrayLike
