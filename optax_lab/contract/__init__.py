@@ -20,5 +20,5 @@ _MODULES = {
 
 __all__ = ["LINES", "Broken", "Line", "NotApplicable", "Result", "check", "judge"]
 
-
-__getattr__, __dir__ = lazy.attach(__name__, _MODULES)
+if not TYPE_CHECKING:  # with these, any name would be one of ours
+    __getattr__, __dir__ = lazy.attach(__name__, _MODULES)

@@ -21,4 +21,5 @@ _MODULES = {
 
 __all__ = ["explain", "keras", "pytorch", "states"]
 
-__getattr__, __dir__ = lazy.attach(__name__, _MODULES)
+if not TYPE_CHECKING:  # with these, any name would be one of ours
+    __getattr__, __dir__ = lazy.attach(__name__, _MODULES)

@@ -66,4 +66,6 @@ __all__ = [
     "surface",
     "tuning_curve",
 ]
-__getattr__, __dir__ = lazy.attach("optax_lab.views", _MODULES, __name__)
+
+if not TYPE_CHECKING:  # with these, any name would be one of ours
+    __getattr__, __dir__ = lazy.attach("optax_lab.views", _MODULES, __name__)

@@ -30,4 +30,5 @@ __all__ = [
     "to_pytorch",
 ]
 
-__getattr__, __dir__ = lazy.attach(__name__, _MODULES)
+if not TYPE_CHECKING:  # with these, any name would be one of ours
+    __getattr__, __dir__ = lazy.attach(__name__, _MODULES)
