@@ -33,9 +33,24 @@ def compared(optimizers=TWO, *args, **settings):
     return optax_lab.compare(optimizers, *given, tier=TINY, **settings)
 
 
-def test_ones_own_optimizer_is_compared_on_ones_own_problem():
+@pytest.fixture(scope="module")
+def both():
+    """Compares two; returns the study, what was planned, and the runs."""
     planned, seen = [], []
-    found = compared(on_plan=planned.append, on_run=seen.append)
+    with jax.numpy_dtype_promotion("standard"):
+        found = compared(on_plan=planned.append, on_run=seen.append)
+    return found, planned, seen
+
+
+@pytest.fixture(scope="module")
+def mine():
+    """Is the study of one optimizer."""
+    with jax.numpy_dtype_promotion("standard"):
+        return compared({"mine": optax.sgd})
+
+
+def test_ones_own_optimizer_is_compared_on_ones_own_problem(both):
+    found, planned, seen = both
     assert isinstance(found, results.Study)
     assert set(found.chosen) == {"adam", "mine"}
     assert planned == [2 * (4 + 1), 2 * 6]
@@ -47,8 +62,8 @@ def test_ones_own_optimizer_is_compared_on_ones_own_problem():
     assert not any("loss/test" in r.finals for r in found.of("mine", "tune"))
 
 
-def test_the_lowest_loss_on_the_split_of_tuning_chooses_unless_said():
-    found = compared({"mine": optax.sgd})
+def test_the_lowest_loss_on_the_split_of_tuning_chooses_unless_said(mine):
+    found = mine
     runs = found.of("mine", "tune")
     best = min(runs, key=lambda run: run.curves["loss/validation"][-1])
     assert found.chosen["mine"] == best.point
@@ -73,11 +88,9 @@ def test_what_is_searched_is_declared_or_said():
     assert 0.01 <= min(rates) <= max(rates) <= np.float32(0.02)
 
 
-def test_a_run_that_diverged_is_worth_what_is_said():
-    wild = {"mine": {"learning_rate": (0.01, 0.02)}}
-    found = compared({"mine": optax.sgd}, space=wild)
-    lost = [r._replace(status="diverged") for r in found.records]
-    lost = found._replace(records=lost)
+def test_a_run_that_diverged_is_worth_what_is_said(mine):
+    lost = [r._replace(status="diverged") for r in mine.records]
+    lost = mine._replace(records=lost)
     assert np.isnan(lost.ends("accuracy/test")["mine"]).all()
     assert (lost.ends("accuracy/test", lost=0.25)["mine"] == 0.25).all()
 
@@ -145,8 +158,8 @@ def test_where_a_run_is_judged_decides_too(tmp_path):
         compared({"mine": optax.sgd}, path=path, evaluate_at=nowhere)
 
 
-def test_where_a_run_failed_its_seed_is_left_out_for_all():
-    found = compared()
+def test_where_a_run_failed_its_seed_is_left_out_for_all(both):
+    found, *_ = both
     lost = found.of("mine", "report")[2]
     failed = [
         r._replace(status="failed") if r.key == lost.key else r for r in found.records
@@ -162,8 +175,8 @@ def test_where_a_run_failed_its_seed_is_left_out_for_all():
     assert found._replace(records=torn).ends("accuracy/test") == {}
 
 
-def test_what_a_study_does_not_have_is_refused_by_name():
-    found = compared({"mine": optax.sgd})
+def test_what_a_study_does_not_have_is_refused_by_name(mine):
+    found = mine
     with pytest.raises(ValueError, match="schedule is 'cosin': the study has constant"):
         found.reported("cosin")
     with pytest.raises(ValueError, match="tag is 'accuracy/tets': there are accuracy"):

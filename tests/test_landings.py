@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,18 +34,16 @@ def test_the_first_hit_is_that_of_a_plain_loop(values, target):
 
 @pytest.mark.parametrize("every", [1, 7, 400])
 def test_a_descent_counts_its_first_hit_whatever_it_records(every):
-    go = lambda target, **more: descent.descend(
-        BOWL.value, optax_lab.sgd(5.0), BOWL.start, steps=400, target=target, **more
+    go = functools.partial(
+        descent.descend, BOWL.value, optax_lab.sgd(5.0), BOWL.start, steps=400
     )
-    whole = go(1e-6)
+    whole = go()
     hit = int(landings.first_hits(whole.values, 1e-6))
     assert 0 < hit < 400
-    assert int(go(1e-6, record_every=every).first_hit) == hit
-    assert int(go(-1.0).first_hit) == -1
-    assert int(go(9.0).first_hit) == 0
-    assert (
-        int(descent.descend(BOWL.value, optax_lab.sgd(5.0), BOWL.start).first_hit) == -1
-    )
+    assert int(go(target=1e-6, record_every=every).first_hit) == hit
+    assert int(go(target=-1.0).first_hit) == -1
+    assert int(go(target=9.0).first_hit) == 0
+    assert int(whole.first_hit) == -1
 
 
 def test_a_noisy_descent_hits_by_what_is_there_and_not_by_what_it_sees():
@@ -135,20 +135,24 @@ def test_values_are_taken_without_their_noise():
 # Equal tuning
 
 
-def tune(surface=BOWL, starts=None, **settings):
+def tune(surface=BOWL, starts=None, makes=(optax_lab.sgd,), **settings):
     starts = surface.start[None] if starts is None else starts
-    makes = {"sgd": optax_lab.sgd, "adam": optax_lab.adam}
+    makes = {make.__name__: make for make in makes}
     return tuning.tune(surface, makes, starts, **settings)
 
 
 def test_everyone_is_tried_with_the_same_rates_and_the_best_score_wins():
     rates = np.geomspace(1e-2, 30, 9)
-    found = tune(steps=50, rates=rates)
-    for name, make in (("sgd", optax_lab.sgd), ("adam", optax_lab.adam)):
-        tuned, expected = found[name], []
-        for rate in rates:
-            run = descent.descend(BOWL.value, make(rate), BOWL.start, steps=50)
-            expected.append(float(run.values[-1]))
+    makes = (optax_lab.sgd, optax_lab.adam)
+    found = tune(makes=makes, steps=50, rates=rates)
+    for make in makes:
+        alone = jax.jit(
+            lambda rate, make=make: descent.descend(
+                BOWL.value, make(rate), BOWL.start, steps=50
+            )
+        )
+        tuned = found[make.__name__]
+        expected = [float(alone(rate).values[-1]) for rate in rates]
         np.testing.assert_allclose(tuned.scores, expected, rtol=1e-9)
         assert tuned.rates.tolist() == rates.tolist()
         assert tuned.best == rates[int(np.argmin(expected))]

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,8 +86,22 @@ def test_everyone_is_searched_and_the_best_point_reported():
         assert all(r.run_seconds > 0 for r in tuned)
 
 
-def test_a_run_is_the_single_training_with_its_hyperparameters():
-    found = conducted(ONE)
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """Conducts a study once; returns it and its file, which is to be copied."""
+    path = tmp_path_factory.mktemp("ended") / "study.db"
+    with jax.numpy_dtype_promotion("standard"):
+        return conducted(ONE, path=path), path
+
+
+@pytest.fixture
+def path(ended, tmp_path):
+    """Is a file that holds that study."""
+    return shutil.copy(ended[1], tmp_path)
+
+
+def test_a_run_is_the_single_training_with_its_hyperparameters(ended):
+    found, _ = ended
     record = found.of("sgd", "tune")[3]
     optimizer = optax_lab.sgd(np.float32(record.hypers["learning_rate"]))
     key = jax.random.key(record.seed)
@@ -101,17 +116,15 @@ def test_on_a_gpu_the_width_of_a_chunk_decides_too(monkeypatch):
     assert study.facts_of(TASK, TIER)["chunk_width"] == 32
 
 
-def test_what_has_ended_is_not_run_again_and_the_study_is_the_same(tmp_path):
-    path, again = tmp_path / "study.db", []
-    first = conducted(ONE, path=path)
+def test_what_has_ended_is_not_run_again_and_the_study_is_the_same(ended, path):
+    first, again = ended[0], []
     second = conducted(ONE, path=path, on_run=again.append)
     assert again == []
     assert without_seconds(first.records) == without_seconds(second.records)
 
 
-def test_more_seeds_and_optimizers_run_only_what_is_new(tmp_path):
-    path, new = tmp_path / "study.db", []
-    conducted(ONE, path=path)
+def test_more_seeds_and_optimizers_run_only_what_is_new(path):
+    new = []
     grown = conducted(
         EVERYONE, TIER._replace(reporting_seeds=5), path=path, on_run=new.append
     )
@@ -122,7 +135,7 @@ def test_more_seeds_and_optimizers_run_only_what_is_new(tmp_path):
     assert len(grown.of("sgd", "report")) == 5
 
 
-def test_an_interrupted_study_goes_on_where_it_was(tmp_path):
+def test_an_interrupted_study_goes_on_where_it_was(ended, tmp_path):
     path, seen = tmp_path / "study.db", []
 
     def interrupt(record):
@@ -136,7 +149,7 @@ def test_an_interrupted_study_goes_on_where_it_was(tmp_path):
     found = conducted(ONE, path=path, on_run=lambda r: rest.append(r.key))
     assert not set(seen) & set(rest)
     assert len(seen) + len(rest) == len(found.records)
-    assert without_seconds(found.records) == without_seconds(conducted(ONE).records)
+    assert without_seconds(found.records) == without_seconds(ended[0].records)
 
 
 SCRIPT = """
@@ -230,9 +243,7 @@ def test_every_schedule_is_reported_and_the_search_uses_the_first():
     assert len(set(ends.values())) == 3
 
 
-def test_another_study_is_not_gone_on_with(tmp_path):
-    path = tmp_path / "study.db"
-    conducted(ONE, path=path)
+def test_another_study_is_not_gone_on_with(path):
     with pytest.raises(ValueError, match="another study: epochs was 2, is 3"):
         conducted(ONE, TIER._replace(epochs=3), path=path)
 
@@ -244,8 +255,8 @@ def test_a_plan_without_a_budget_is_refused_and_nothing_is_written(tmp_path):
     assert not path.exists()
 
 
-def test_seeds_that_report_have_chosen_nothing():
-    found = conducted(ONE)
+def test_seeds_that_report_have_chosen_nothing(ended):
+    found, _ = ended
     tuned = {r.seed for r in found.of("sgd", "tune")}
     assert min(r.seed for r in found.of("sgd", "report")) >= plan.REPORTING > max(tuned)
 
