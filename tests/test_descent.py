@@ -222,7 +222,7 @@ def test_a_start_without_a_finite_value_has_diverged_before_the_first_step():
 
 # Many lanes
 
-RATES = jnp.logspace(-2, 1.2, 12)  # from slow to diverging
+RATES = np.logspace(-2, 1.2, 12)  # from slow to diverging
 
 
 def lane(trajectories, i):
@@ -270,7 +270,9 @@ def test_vmap_of_vmap_crosses_hyperparameters_with_starts():
 @pytest.mark.parametrize("bad", [np.nan, 1e200])
 def test_one_bad_lane_touches_no_other(bad):
     good = grid(RATES, make=optax.sgd, steps=300)
-    mixed = grid(RATES.at[3].set(bad), make=optax.sgd, steps=300)
+    rates = RATES.copy()
+    rates[3] = bad
+    mixed = grid(rates, make=optax.sgd, steps=300)
     assert status(lane(mixed, 3)) == "diverged"
     others = np.arange(len(RATES)) != 3
     jax.tree.map(
@@ -394,8 +396,11 @@ def test_an_integer_start_becomes_floats_and_is_left_alone(start):
     assert jax.tree.leaves(trajectory.points)[0].dtype == jnp.float64
 
 
-@pytest.mark.parametrize("settings", [{}, {"key": jax.random.key(0), "value": noisy}])
+@pytest.mark.parametrize("settings", [{}, {"value": noisy}])
 def test_an_optimizer_may_ask_for_value_grad_and_the_function(settings):
+    if settings:
+        settings = settings | {"key": jax.random.key(0)}
+
     def update_fn(updates, state, params, *, value, grad, value_fn, obj_fn):
         error = jnp.abs(grad - updates).max()
         for f in (value_fn, obj_fn):

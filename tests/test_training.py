@@ -11,10 +11,9 @@ from optax_lab.problems import networks
 from optax_lab.runs import training
 from tests.tiny import DATA, NETWORK, PROBLEM, data
 
-KEY = jax.random.key(0)
 
-
-def train(problem=PROBLEM, optimizer=None, data=DATA, key=KEY, **settings):
+def train(problem=PROBLEM, optimizer=None, data=DATA, key=None, **settings):
+    key = jax.random.key(0) if key is None else key
     optimizer = optimizer or optax_lab.adam(1e-2)
     settings = {"epochs": 4} | settings
     return training.train(problem, optimizer, data, key, **settings)
@@ -93,7 +92,7 @@ def test_blocks_of_any_length_give_the_same_bits():
 def test_a_run_can_be_stopped_and_taken_up_again():
     optimizer = optax_lab.adam(1e-2)
     go = jax.jit(lambda run: training.advance(PROBLEM, optimizer, run, DATA, epochs=2))
-    run, _ = go(training.start(PROBLEM, optimizer, KEY))
+    run, _ = go(training.start(PROBLEM, optimizer, jax.random.key(0)))
     run, history = go(run)
     whole = train(epochs=4)
     assert int(run.epoch) == 4
@@ -148,7 +147,7 @@ def test_shuffling_draws_a_new_order_in_every_epoch_and_loses_no_example():
     batches = lambda epoch, shuffle: training._batches(
         dataclasses.replace(PROBLEM, batch_size=7, shuffle=shuffle),
         (np.arange(50.0)[:, None], np.arange(50)),
-        jax.random.fold_in(KEY, epoch),
+        jax.random.fold_in(jax.random.key(0), epoch),
     )
     for epoch in range(2):
         batch = batches(epoch, True)
@@ -213,7 +212,7 @@ def test_the_optimizer_gets_the_value_the_gradient_and_the_function():
 @pytest.mark.parametrize("size", [1, 1999, 2000, 2001, 4100])
 def test_evaluation_in_chunks_equals_the_plain_mean(size):
     split = data(size)
-    params = NETWORK.init(KEY)
+    params = NETWORK.init(jax.random.key(0))
     ours = training.evaluate(PROBLEM, params, split, "all")
     outputs = NETWORK.apply(params, jnp.asarray(split[0]))
     labels = jnp.asarray(split[1])
@@ -234,7 +233,7 @@ def test_the_end_is_measured_at_the_last_parameters():
 
 
 def test_cross_entropy_is_optaxs():
-    outputs = jax.random.normal(KEY, (6, 4))
+    outputs = jax.random.normal(jax.random.key(0), (6, 4))
     labels = jnp.arange(6) % 4
     with jax.numpy_dtype_promotion("standard"):
         expected = optax.softmax_cross_entropy_with_integer_labels(outputs, labels)
