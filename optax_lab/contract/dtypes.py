@@ -3,7 +3,6 @@
 import itertools
 
 import jax
-import jax.numpy as jnp
 
 from optax_lab.contract import cases, subject
 from optax_lab.contract.subject import Make
@@ -48,35 +47,31 @@ def fresh_state_can_be_donated(make: Make) -> None:
 
 def compiles_once(make: Make) -> None:
     """Checks that a jitted step is traced once, and that scan takes the same steps."""
-    optimizer, grads = subject.build(make), subject.tree()
-    traces = []
+    optimizer, grads = subject.shared(make), subject.tree()
+    start = types = subject.tree(), optimizer.init(subject.tree())
+    rule, traces = subject.at_rate(make), []
 
+    @jax.jit
     def step(params, state):
         traces.append(None)
-        updates, state = subject.update(optimizer, grads, state, params)
+        updates, state = subject.update(rule, grads, state, params)
         return subject.moved(params, updates), state
 
-    start = params, state = subject.tree(), optimizer.init(subject.tree())
-    jitted = subject.compiled(step)
     for number in range(3):
-        params, state = jitted(params, state)
+        types = step.eval_shape(*types)
         again = "a dtype, a shape or a weak type in the state changed"
         cases.expect(len(traces) == 1, f"step {number} is traced again: {again}")
     with cases.case("in scan"):
-        scanned = subject.compiled(
-            lambda carry: jax.lax.scan(lambda c, _: (step(*c), None), carry, None, 3)
-        )
-        cases.same_numbers(scanned(start)[0][0], params, 1e-5, "parameters")
+        scan = lambda carry: jax.lax.scan(lambda c, _: (step(*c), None), carry, None, 3)
+        (found, _), _ = subject.compiled(scan)(start)
+        _, wanted = subject.run(optimizer, [grads] * 3)
+        cases.same_numbers(found, wanted, 1e-5, "parameters")
 
 
 def _keeps_types(make: Make, params_dtype: str, dtype: str) -> None:
-    optimizer = subject.build(make)
-    params, grads = (
-        subject.tree(jnp.dtype(params_dtype)),
-        subject.tree(jnp.dtype(dtype)),
-    )
+    optimizer = subject.shared(make)
+    params, grads = subject.tree(params_dtype), subject.tree(dtype)
     state = jax.eval_shape(optimizer.init, params)
-    step = lambda g, s, p: subject.update(optimizer, g, s, p)
-    updates, after = jax.eval_shape(step, grads, state, params)
+    updates, after = jax.eval_shape(optimizer.update, grads, state, params)
     cases.same_types(after, state, "state")
     cases.same_types(updates, grads, "update")

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import PyTree
 
 from optax_lab.contract import cases, subject
@@ -32,14 +33,17 @@ def schedule_counts_from_zero(make: Make) -> None:
     asked = []
 
     def schedule(step):
-        asked.append(int(step))
+        jax.debug.callback(lambda step: asked.append(int(step)), step)
         return 0.1 / (1 + step)
 
-    optimizer, params = subject.build(make, **{name: schedule}), subject.tree()
+    optimizer = subject.jitted(subject.build(make, **{name: schedule}))
+    params = subject.tree()
     state = optimizer.init(params)
     for number in range(4):
+        jax.effects_barrier()
         asked.clear()
-        _, state = subject.update(optimizer, subject.tree(), state, params)
+        _, state = optimizer.update(params, state, params)
+        jax.effects_barrier()
         found = ", ".join(map(str, sorted(set(asked)))) or "nothing"
         cases.expect(set(asked) == {number}, f"step {number} asks for {found}")
 
@@ -51,10 +55,13 @@ def grid_compiles_once(make: Make) -> None:
     """
     names = subject.needs_hypers(make)
     with jax.enable_x64(True):
-        for name in names:
-            with cases.case(f"{name} traced"):
-                jax.eval_shape(lambda x, n=name: _last(make, {n: x}), jnp.zeros([]))
-        _check_grid(make, names)
+        try:
+            _check_grid(make, names)
+        except Exception:
+            for name in names:
+                with cases.case(f"{name} traced"):
+                    jax.eval_shape(lambda x, n=name: _last(make, {n: x}), np.zeros([]))
+            raise
 
 
 def bad_numbers_are_refused(make: Make) -> None:
@@ -75,15 +82,20 @@ def _takes_the_same_steps(make: Make, kind: str, as_kind: Callable) -> None:
     numbers = {
         name: subject.values(make, name)[0] for name in subject.needs_hypers(make)
     }
-    wanted = _last(make, numbers)
-    try:
-        found = _last(make, {name: as_kind(value) for name, value in numbers.items()})
+    steps = subject.back_and_forth()
+    wanted, _ = subject.run(subject.shared(make, **numbers), steps)
+
+    def check(given):
+        optimizer = subject.jitted(subject.build(make, **given))
+        found, _ = subject.run(optimizer, steps)
         cases.same_numbers(found, wanted, 1e-6, "update")
+
+    try:
+        check({name: as_kind(value) for name, value in numbers.items()})
     except Exception:
         for name, value in numbers.items():
             with cases.case(f"{name}={value} as {kind}"):
-                found = _last(make, numbers | {name: as_kind(value)})
-                cases.same_numbers(found, wanted, 1e-6, "update")
+                check(numbers | {name: as_kind(value)})
         raise
 
 
@@ -91,20 +103,19 @@ def _check_grid(make: Make, names: list[str]) -> None:
     first, second = (_lanes(make, names, k) for k in (1, 2))
     traces = []
 
-    @subject.compiled
-    @jax.vmap
+    @jax.jit
     def last(lane):
         traces.append(None)
         return _last(make, lane)
 
-    last(_stacked(first))
-    updates = last(_stacked(second))
+    lanes, alone = subject.compiled(jax.vmap(last)), subject.compiled(last)
+    lanes(_stacked(first))
+    updates = lanes(_stacked(second))
     cases.expect(len(traces) == 1, "other numbers are compiled again")
-    alone = subject.compiled(lambda lane: _last(make, lane))
     for k, name in enumerate(names):
         with cases.case(f"{name}={second[k][name]}"):
-            wanted = alone({n: jnp.asarray(value) for n, value in second[k].items()})
-            lane = jax.tree.map(lambda x, k=k: x[k], updates)
+            wanted = alone({n: np.asarray(x) for n, x in second[k].items()})
+            lane = jax.tree.map(lambda x, k=k: np.asarray(x)[k], updates)
             cases.same_numbers(lane, wanted, 1e-6, "update")
 
 
@@ -114,14 +125,14 @@ def _lanes(make: Make, names: list[str], which: int) -> list[dict[str, float]]:
     return [usual | {name: subject.values(make, name)[which]} for name in names]
 
 
-def _stacked(lanes: list[dict[str, float]]) -> dict[str, jax.Array]:
-    return {name: jnp.array([lane[name] for lane in lanes]) for name in lanes[0]}
+def _stacked(lanes: list[dict[str, float]]) -> dict[str, np.ndarray]:
+    return {name: np.array([lane[name] for lane in lanes]) for name in lanes[0]}
 
 
 def _last(make: Make, given: dict[str, Any]) -> PyTree:
-    """Returns the last update of two steps, in JAX's default dtype."""
-    steps = subject.back_and_forth(jnp.zeros([]).dtype)
-    return subject.run(subject.build(make, **given), steps)[0]
+    """Returns the last update of two steps."""
+    optimizer = subject.jitted(subject.build(make, **given), jax.jit)
+    return subject.run(optimizer, subject.back_and_forth())[0]
 
 
 def _impossible(make: Make, name: str) -> tuple[float, ...]:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import UnionType
 from typing import Any, NamedTuple, Union
 
@@ -23,7 +23,31 @@ RATE = 0.1  # where a function has no rate of its own
 _TRIED = (0.25, 0.5, 0.75)  # exact in any dtype; where refused, near the default
 
 
+class _Same(NamedTuple):
+    """Holds a function that is equal to itself only, if it can be hashed or not."""
+
+    make: Make
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.make is other.make
+
+    def __hash__(self) -> int:
+        return id(self.make)
+
+
+def _kept(f: Callable) -> Callable:
+    """Keeps what a function says of a `make`, for the other lines of the contract."""
+    of_same = functools.lru_cache(16)(lambda same, *rest: f(same.make, *rest))
+    return functools.wraps(f)(lambda make, *rest: of_same(_Same(make), *rest))
+
+
 # --- What it takes --------------------------------------------------------------------
+
+
+@_kept
+def parameters(make: Make) -> Mapping[str, inspect.Parameter]:
+    """Returns what a function takes, by name."""
+    return inspect.signature(make).parameters
 
 
 def rate(make: Make) -> str | None:
@@ -31,10 +55,10 @@ def rate(make: Make) -> str | None:
 
     It is `learning_rate`, or else the first argument that has no default.
     """
-    parameters = inspect.signature(make).parameters
-    if "learning_rate" in parameters:
+    taken = parameters(make)
+    if "learning_rate" in taken:
         return "learning_rate"
-    required = [n for n, p in parameters.items() if _is_named(p) and p.default is _NONE]
+    required = [n for n, p in taken.items() if _is_named(p) and p.default is _NONE]
     return required[0] if required else None
 
 
@@ -44,8 +68,8 @@ def hypers(make: Make) -> list[str]:
     A float by default is one; so is None by default with `float` in its annotation.
     """
     first = [name] if (name := rate(make)) else []
-    parameters = inspect.signature(make).parameters
-    return first + [n for n, p in parameters.items() if n not in first and _is_float(p)]
+    others = [n for n, p in parameters(make).items() if _is_float(p)]
+    return first + [n for n in others if n not in first]
 
 
 def needs_rate(make: Make) -> str:
@@ -64,9 +88,10 @@ def needs_hypers(make: Make) -> list[str]:
     return names
 
 
+@_kept
 def values(make: Make, name: str) -> tuple[float, float, float]:
     """Returns three numbers that a hyperparameter accepts."""
-    default = inspect.signature(make).parameters[name].default
+    default = parameters(make)[name].default
     if not isinstance(default, float) or _accepts(make, name, _TRIED):
         return _TRIED
     return default, default * 0.9375, default * 0.875
@@ -74,7 +99,7 @@ def values(make: Make, name: str) -> tuple[float, float, float]:
 
 def usual(make: Make, name: str) -> float:
     """Returns a hyperparameter's default, or a number where that is no float."""
-    default = inspect.signature(make).parameters[name].default
+    default = parameters(make)[name].default
     if isinstance(default, int | float):
         return default
     return RATE if name == rate(make) else values(make, name)[0]
@@ -82,10 +107,9 @@ def usual(make: Make, name: str) -> float:
 
 def without_decay(make: Make) -> dict[str, float]:
     """Returns what sets every weight decay to 0; a switch is none."""
-    parameters = inspect.signature(make).parameters
     ends = ("weight_decay", "weight_decay_rate")
-    decays = [n for n, p in parameters.items() if n.endswith(ends)]
-    defaults = {n: parameters[n].default for n in decays}
+    taken = parameters(make).items()
+    defaults = {n: p.default for n, p in taken if n.endswith(ends)}
     return {n: 0.0 for n, d in defaults.items() if d is not None and d is not False}
 
 
@@ -100,18 +124,27 @@ def build(make: Make, **given: Any) -> optax.GradientTransformationExtraArgs:
     return optax.with_extra_args_support(called(make, given))
 
 
+def at_rate(make: Make, **given: Any) -> optax.GradientTransformationExtraArgs:
+    """Makes the optimizer with a learning rate of RATE, where it takes one.
+
+    At a rate of 1 two of the largest gradients carry any parameters out of range.
+    """
+    name = rate(make)
+    return build(make, **({name: RATE} if name is not None else {}) | given)
+
+
 def called(make: Make, given: dict[str, Any]) -> Any:
     """Calls a function by names, even of arguments that it takes by position only."""
-    parameters = inspect.signature(make).parameters.values()
-    first = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
+    taken = parameters(make).values()
+    first = [p.name for p in taken if p.kind is p.POSITIONAL_ONLY]
     rest = {name: value for name, value in given.items() if name not in first}
     return make(*(given[name] for name in first if name in given), **rest)
 
 
-def tree(dtype: Any = jnp.float32, value: Any = None) -> PyTree:
-    """Makes small parameters: a matrix and a scalar, not 0 unless `value` is."""
-    w, b = (1.0, 0.5) if value is None else (value, value)
-    return {"w": jnp.full((2, 3), w, dtype), "b": jnp.full((), b, dtype)}
+def tree(dtype: Any = jnp.float32, w: float = 1.0, b: float = 0.5) -> PyTree:
+    """Makes small parameters: a matrix and a scalar, filled with numbers."""
+    full = lambda shape, x: jax.device_put(np.full(shape, x, dtype))
+    return {"w": full((2, 3), w), "b": full((), b)}
 
 
 def update(
@@ -126,60 +159,53 @@ def update(
 
 def compiled(f: Callable) -> Callable:
     """Compiles a function quickly, for the few steps that it will take."""
-    return jax.jit(f, compiler_options={"xla_backend_optimization_level": 0})
+    return jax.jit(f, compiler_options=_quick())
 
 
-def stepper(make: Make, dtype: str, *, decayed: bool) -> tuple[Any, Callable]:
-    """Makes an optimizer and a compiled step of it, with its weight decay or without.
+@functools.cache
+def _quick() -> dict[str, int | bool]:
+    """Returns what makes XLA compile quickly; what this XLA does not know is left out.
 
-    A step is from (gradients, state, parameters) to (updates, state, parameters). It is
-    kept for the other lines of the contract that take steps in this dtype.
+    Each kernel of a small program costs more to write in MLIR, or as a module of its
+    own, than to run.
     """
-    return _stepper(_Same(make), dtype, decayed and bool(without_decay(make)))
+    least = {"xla_backend_optimization_level": 0}
+    more = {
+        "xla_cpu_use_fusion_emitters": False,
+        "xla_cpu_parallel_codegen_split_count": 1,
+    }
+    try:
+        jax.jit(lambda: 0, compiler_options=least | more)()
+    except jax.errors.JaxRuntimeError:
+        return least
+    return least | more
 
 
-class _Same(NamedTuple):
-    """Holds a function that is equal to itself only, if it can be hashed or not."""
-
-    make: Make
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.make is other.make
-
-    def __hash__(self) -> int:
-        return id(self.make)
+def shared(make: Make, **numbers: float) -> Any:
+    """Builds an optimizer `at_rate`, with a compiled `update` kept for other lines."""
+    default = {n: p.default for n, p in parameters(make).items()}
+    is_default = lambda n, x: isinstance(default[n], int | float) and default[n] == x
+    other = tuple((n, x) for n, x in numbers.items() if not is_default(n, x))
+    return _shared(make, other, jax.config.jax_enable_x64)
 
 
-@functools.lru_cache(maxsize=2 * len(DTYPES))
-def _stepper(same: _Same, dtype: str, decayed: bool) -> tuple[Any, Callable]:
-    make = same.make
-    # At a rate of 1 two of the largest gradients carry any parameters out of range.
-    given = {name: RATE} if (name := rate(make)) else {}
-    optimizer = build(make, **(given if decayed else given | without_decay(make)))
-
-    def step(grads, state, params):
-        updates, state = update(optimizer, grads, state, params)
-        return updates, state, moved(params, updates)
-
-    step.__name__ = f"{dtype}_step"
-    return optimizer, compiled(step)
+@_kept
+def _shared(make: Make, numbers: tuple, wide: bool) -> Any:
+    del wide  # an optimizer may hold arrays, which are not the same then
+    return jitted(at_rate(make, **dict(numbers)))
 
 
-def jitted(optimizer: Any) -> optax.GradientTransformationExtraArgs:
-    """Compiles the `update` of a transformation, or of what looks like one."""
-    step = compiled(lambda g, s, p: update(optimizer, g, s, p))
-
-    def update_fn(updates, state, params=None, **extra_args):
-        del extra_args  # `update` makes them again, inside
-        return step(updates, state, params)
-
-    return optax.GradientTransformationExtraArgs(optimizer.init, update_fn)
+def jitted(optimizer: Any, jit: Callable = compiled) -> Any:
+    """Compiles the `update` of an optimizer, which makes its extra arguments inside."""
+    step = jit(lambda grads, state, params: update(optimizer, grads, state, params))
+    return optax.GradientTransformationExtraArgs(optimizer.init, step)
 
 
 def extras(grads: PyTree, params: PyTree) -> dict[str, Any]:
     """Returns what runners hand on: `value`, `grad`, `value_fn` and `obj_fn`.
 
-    The objective is Re(g·d) + ½|d|², where d is the distance from these parameters.
+    The objective is Re(g·d) + ½|d|², where d is the distance from these parameters, and
+    so its value is 0.
     """
 
     def along(g, p, start):
@@ -195,36 +221,37 @@ def extras(grads: PyTree, params: PyTree) -> dict[str, Any]:
             terms = jax.tree.map(along, grads, point, params, is_leaf=none)
             return sum(jax.tree.leaves(terms), jnp.zeros([]))
 
-    value = objective(params)
-    given = {"value": value, "grad": grads}
+    given = {"value": jnp.zeros([]), "grad": grads}
     return given | {"value_fn": objective, "obj_fn": objective}
 
 
-def run(
-    optimizer: optax.GradientTransformationExtraArgs, steps: list[PyTree]
-) -> tuple[PyTree, PyTree]:
-    """Takes a step for each gradient, the first of which is where it starts from.
+def run(optimizer: Any, steps: list[PyTree]) -> tuple[PyTree, PyTree]:
+    """Takes the steps of a jitted optimizer, which starts from the first gradient.
 
     Returns the last updates and the parameters.
     """
     params, updates = steps[0], None
     state = optimizer.init(params)
     for grads in steps:
-        updates, state = update(optimizer, grads, state, params)
+        updates, state = optimizer.update(grads, state, params)
         params = moved(params, updates)
     return updates, params
 
 
+# Compiled alike for all optimizers, but part of any program that it is called in.
+@jax.jit
 def moved(params: PyTree, updates: PyTree) -> PyTree:
     """Adds the updates to the parameters."""
     with jax.numpy_dtype_promotion("standard"):
         return optax.apply_updates(params, updates)
 
 
-def back_and_forth(dtype: Any = jnp.float32) -> list[PyTree]:
-    """Makes the gradients of two steps, the second against the first."""
-    grads = tree(dtype)
-    return [grads, jax.tree.map(jnp.negative, grads)]
+def back_and_forth() -> list[PyTree]:
+    """Makes the gradients of two steps, the second against the first.
+
+    They have JAX's default dtype.
+    """
+    return [tree(float), tree(float, -1.0, -0.5)]
 
 
 @contextlib.contextmanager
