@@ -62,6 +62,32 @@ def test_axes_are_hyperparameters_then_starts_then_seeds():
     )
 
 
+def sgd_or_adam(learning_rate, adaptive):
+    """Makes both in one: a program less to compile for whoever tries them."""
+    plain, adam = optax_lab.sgd(learning_rate), optax_lab.adam(learning_rate)
+
+    def update_fn(updates, state, params=None):
+        straight, _ = plain.update(updates, plain.init(params), params)
+        scaled, state = adam.update(updates, state, params)
+        chosen = lambda a, b: jnp.where(adaptive > 0, a, b)
+        return jax.tree.map(chosen, scaled, straight), state
+
+    return optax.GradientTransformation(adam.init, update_fn)
+
+
+def assert_lanes_are_single_descents(surface, rates, starts, **settings):
+    hypers = {"learning_rate": rates, "adaptive": [0.0, 1.0]}
+    found = grid(surface, sgd_or_adam, hypers, starts, **settings).trajectory
+    one, dtype = single(surface, sgd_or_adam, **settings), starts.dtype
+    for i, j, k in np.ndindex(found.status.shape):
+        hyper = {"learning_rate": rates[i], "adaptive": j}
+        hyper = {name: jnp.asarray(value, dtype) for name, value in hyper.items()}
+        expected, there = one(starts[k], hyper), lane(found, i, j, k)
+        assert there.status == expected.status
+        assert there.steps_taken == expected.steps_taken
+        np.testing.assert_allclose(there.points, expected.points, 1e-5, 1e-5)
+
+
 @pytest.mark.parametrize("name", CONVEX)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_on_convex_surfaces_lanes_are_the_single_descents(name, dtype):
@@ -69,35 +95,15 @@ def test_on_convex_surfaces_lanes_are_the_single_descents(name, dtype):
     starts = surfaces.starts(surface, jax.random.key(0), 2).astype(dtype)
     # Beyond its stability limit a descent is chaotic where curvature changes.
     rates = RATES[:3] if name in ("quartic", "log_sum_exp") else RATES
-    settings = {"steps": 400, "stop": "gradient", "tolerance": 1e-3}
-    for make in (optax_lab.sgd, lambda learning_rate: optax_lab.adam(learning_rate)):
-        hypers = {"learning_rate": rates}
-        found = grid(surface, make, hypers, starts, **settings).trajectory
-        one = single(surface, make, **settings)
-        for i, rate in enumerate(rates):
-            for j, start in enumerate(starts):
-                hyper = {"learning_rate": jnp.asarray(rate, dtype)}
-                expected, there = one(start, hyper), lane(found, i, j)
-                assert there.status == expected.status
-                assert there.steps_taken == expected.steps_taken
-                np.testing.assert_allclose(there.points, expected.points, 1e-5, 1e-5)
+    rule = {"steps": 400, "stop": "gradient", "tolerance": 1e-3}
+    assert_lanes_are_single_descents(surface, rates, starts, **rule)
 
 
 @pytest.mark.parametrize("name", [n for n in PLANES if n not in CONVEX])
 def test_elsewhere_they_are_over_the_first_hundred_steps(name):
     surface = SURFACES[name]()
     starts = surfaces.starts(surface, jax.random.key(0), 3)
-    rates = [1e-4, 1e-3]
-    for make in (optax_lab.sgd, lambda learning_rate: optax_lab.adam(learning_rate)):
-        hypers = {"learning_rate": rates}
-        found = grid(surface, make, hypers, starts, steps=100).trajectory
-        one = single(surface, make, steps=100)
-        for i, rate in enumerate(rates):
-            for j, start in enumerate(starts):
-                expected = one(start, {"learning_rate": jnp.asarray(rate)})
-                there = lane(found, i, j)
-                assert there.status == expected.status
-                np.testing.assert_allclose(there.points, expected.points, 1e-5, 1e-5)
+    assert_lanes_are_single_descents(surface, [1e-4, 1e-3], starts, steps=100)
 
 
 @pytest.mark.parametrize("bad", [np.nan, 1e30])
