@@ -179,9 +179,12 @@ def exponents(report, what: str, sizes: Sequence[int], measure: str) -> np.ndarr
 
 
 def memory(report: bench.Report, options: argparse.Namespace) -> None:
-    """Adds the memory of a small and of a large study, a process for each turn."""
-    small, large = (2, 4) if options.quick else (32, POINTS)
-    found = {small: [], large: []}
+    """Adds the memory of a small and of a large study, a process for each turn.
+
+    A try has a small one only.
+    """
+    small, large = (2, 2) if options.quick else (32, POINTS)
+    found: dict[int, list[float]] = {small: [], large: []}
     for points in timing.in_turn(found, 1 if options.quick else MEMORY_TURNS):
         found[points].append(size_memory.peak(options, points, EPOCHS) / 1e9)
     for points, gigabytes in found.items():
