@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import nbformat
@@ -181,40 +182,66 @@ def test_colab_keeps_its_own_jax(stem):
 # --- What runs ------------------------------------------------------------------------
 
 
-def with_blanks(source):
-    """Returns a notebook that meets every blank before it meets its solution."""
-    given, notebook = build.blanked(source), copy.deepcopy(source)
-    for i in reversed(blanks_of(source)):
-        notebook.cells.insert(i, may_fail(given.cells[i], "blank"))
-    return notebook
+class Graded(NamedTuple):
+    """Holds what nbgrader ran of a submission, in the fast way, and what it gave."""
+
+    notebook: nbformat.NotebookNode
+    score: float
+    most: float
 
 
-def may_fail(cell, kind):
-    cell = copy.deepcopy(cell)
-    cell.id = f"{kind}-{cell.id}"
-    cell.metadata["tags"] = ["raises-exception", kind]
-    return cell
+@pytest.fixture(scope="module", params=STEMS)
+def graded(request, tmp_path_factory):
+    """Grades an empty and a full submission of one notebook."""
+    folder, stem = tmp_path_factory.mktemp("course"), request.param
+    build.release(folder, [ROOT / "notebooks" / f"{stem}.py"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPTAX_LAB_FAST", "1")
+        empty, full = grade(folder, "empty", "release"), grade(folder, "full", "source")
+    return {"empty": empty, "full": full}
 
 
-def errors_of(notebook, kind):
-    """Returns what the cells of a kind raised, or None."""
-    cells = [c for c in notebook.cells if kind in c.metadata.get("tags", [])]
-    raised = [[o for o in c.outputs if o.output_type == "error"] for c in cells]
-    return [
-        (errors[0].ename, errors[0].evalue) if errors else None for errors in raised
-    ]
+def grade(folder, student, kind):
+    """Hands in a notebook of a course as it is released, or as its source is."""
+    submitted, ran = (
+        folder / place / student / build.ASSIGNMENT
+        for place in ("submitted", "autograded")
+    )
+    shutil.copytree(folder / kind / build.ASSIGNMENT, submitted)
+    grader = build.course(folder)
+    result = grader.autograde(build.ASSIGNMENT, student, create=True)
+    assert result["success"], result["log"]
+    with grader.gradebook as book:
+        (found,) = book.find_submission(build.ASSIGNMENT, student).notebooks
+        notebook = nbformat.read(ran / f"{found.name}.ipynb", 4)
+        return Graded(notebook, found.score, found.max_score)
+
+
+def error_of(cell):
+    """Returns what a cell raised: the kind of error and its words, or None."""
+    raised = [o for o in cell.get("outputs", []) if o.output_type == "error"]
+    return (raised[0].ename, raised[0].evalue) if raised else None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stem", STEMS)
-def test_it_runs_to_its_end_in_the_fast_way_and_every_blank_stops_at_its_cell(stem):
-    source = source_of(stem)
-    told = errors_of(build.execute(with_blanks(source), fast=True), "blank")
-    assert len(told) == len(blanks_of(source)) > 0
-    assert all(
-        name == "NotImplementedError" and "write your code here" in words
-        for name, words in told
-    )
+@pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, from SQLAlchemy
+def test_it_runs_to_its_end_in_the_fast_way_and_every_blank_stops_at_its_cell(graded):
+    code = [c for c in graded["full"].notebook.cells if c.cell_type == "code"]
+    assert all(cell.execution_count for cell in code if cell.source.strip())
+    assert not any(map(error_of, code)), [*map(error_of, code)]
+    empty = graded["empty"].notebook
+    blanks = blanks_of(empty)
+    assert len(blanks) == len(blanks_of(graded["full"].notebook)) > 0
+    for i in blanks:
+        name, words = error_of(empty.cells[i])
+        assert name == "NotImplementedError" and "write your code here" in words
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Object of type")
+def test_an_empty_submission_scores_nothing_and_the_solution_all(graded):
+    assert graded["empty"].score == 0
+    assert graded["full"].score == graded["full"].most > 0
 
 
 @pytest.mark.slow
@@ -303,10 +330,12 @@ def test_a_kernel_shows_what_is_told_of_a_mistake_of_every_task(stem):
     for task, _, changes in edits:
         filled = copy.deepcopy(cells[task])
         filled.source = written(cells[task], changes)
-        notebook.cells += [filled, may_fail(cells[f"check-{task}"], "check")]
-    told = errors_of(build.execute(notebook, fast=True), "check")
-    for (task, mistake, _), error in zip(edits, told, strict=True):
-        is_told(task, mistake, *(error or (None, "nothing")))
+        checked = copy.deepcopy(cells[f"check-{task}"])
+        checked.metadata["tags"] = ["raises-exception"]
+        notebook.cells += [filled, checked]
+    checked = build.execute(notebook, fast=True).cells[2::2]
+    for (task, mistake, _), cell in zip(edits, checked, strict=True):
+        is_told(task, mistake, *(error_of(cell) or (None, "nothing")))
 
 
 def test_every_mistake_that_a_check_knows_is_made_in_a_notebook():
@@ -325,39 +354,11 @@ def test_every_mistake_that_a_check_knows_is_made_in_a_notebook():
     assert not any(missing.values()), missing
 
 
-@pytest.fixture(scope="module")
-def course(tmp_path_factory):
-    """Makes a course of all notebooks, with an empty and a full submission."""
-    folder = tmp_path_factory.mktemp("course")
-    build.release(folder)
-    for student, kind in (("empty", "release"), ("full", "source")):
-        to = folder / "submitted" / student / build.ASSIGNMENT
-        shutil.copytree(folder / kind / build.ASSIGNMENT, to)
-    return folder
-
-
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, from SQLAlchemy
-def test_an_empty_submission_scores_nothing_and_the_solution_all(course, monkeypatch):
-    monkeypatch.setenv("OPTAX_LAB_FAST", "1")
-    grader = build.course(course)
-    for student in ("empty", "full"):
-        result = grader.autograde(build.ASSIGNMENT, student, create=True)
-        assert result["success"], result["log"]
-    with grader.gradebook as book:
-        empty, full = (
-            book.find_submission(build.ASSIGNMENT, student)
-            for student in ("empty", "full")
-        )
-        assert {n.name for n in full.notebooks} == set(STEMS)
-        assert all(n.score == 0 for n in empty.notebooks)
-        assert all(n.score == n.max_score > 0 for n in full.notebooks)
-
-
-@pytest.mark.slow
-def test_what_a_teacher_hands_out_is_what_is_committed(course):
+def test_what_a_teacher_hands_out_is_what_is_committed(tmp_path):
+    build.release(tmp_path)
     for stem in STEMS:
-        made = nbformat.read(course / "release" / build.ASSIGNMENT / f"{stem}.ipynb", 4)
-        assert [c.source for c in made.cells] == [
+        path = tmp_path / "release" / build.ASSIGNMENT / f"{stem}.ipynb"
+        assert [c.source for c in nbformat.read(path, 4).cells] == [
             c.source for c in committed(stem, "notebooks/student").cells
         ]
