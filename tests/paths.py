@@ -1,5 +1,8 @@
 # Paths of optimizers over random trees: ours, Optax's, and the papers'.
 
+import functools
+from collections.abc import Callable
+
 import jax
 import numpy as np
 import optax
@@ -9,6 +12,7 @@ import optax_lab
 
 STEPS = 60
 RATE = 0.05
+QUICK = {"xla_backend_optimization_level": 0}  # what is compiled is run once
 
 
 def constant(_):
@@ -31,19 +35,69 @@ def optimizer_of(case, rate=RATE):
     return make(rate, **case.kwargs)
 
 
+# --- Runs -----------------------------------------------------------------------------
+
+
+def follow(optimizers, params, rows):
+    """Returns the parameters of each optimizer after each step, a row of gradients."""
+
+    def step(carry, g):
+        moved = [one_step(*pair, g) for pair in zip(optimizers, carry, strict=True)]
+        return moved, [params for params, _ in moved]
+
+    start = [(params, optimizer.init(params)) for optimizer in optimizers]
+    return jax.lax.scan(step, start, rows)[1]
+
+
+def one_step(optimizer, carry, g):
+    """Returns the parameters and the state after a step."""
+    params, state = carry
+    updates, state = optimizer.update(g, state, params)
+    return optax.apply_updates(params, updates), state
+
+
 def run(optimizer, params, grads):
     """Returns the parameters after each step, as the library takes it."""
+    [path] = jitted(lambda p, rows: follow([optimizer], p, rows))(params, stack(grads))
+    return unstack(path)
 
-    @jax.jit
-    def step(params, state, g):
-        updates, state = optimizer.update(g, state, params)
-        return optax.apply_updates(params, updates), state
 
-    state, path = optimizer.init(params), []
-    for g in grads:
-        params, state = step(params, state, g)
-        path.append(params)
-    return path
+def jitted(f):
+    """Compiles in little time what is called once or twice."""
+    return jax.jit(f, compiler_options=QUICK)
+
+
+def stack(path):
+    """Returns a list of trees as a tree of arrays, whose first axis is the step."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *path)
+
+
+def unstack(rows):
+    """Returns the trees that `stack` made one of."""
+    leaves, structure = jax.tree.flatten(jax.tree.map(np.asarray, rows))
+    return [structure.unflatten(row) for row in zip(*leaves, strict=True)]
+
+
+def batched(cases, run) -> Callable:
+    """Returns a function of a case: what `run` has for it, run with all the others.
+
+    Where they cannot be run together, each is run alone: only the faulty one fails.
+    """
+
+    @functools.cache
+    def together():
+        try:
+            return dict(zip(map(id, cases), run(cases), strict=True))
+        except Exception:
+            return {}
+
+    def found(case):
+        return together()[id(case)] if together() else run([case])[0]
+
+    return found
+
+
+# --- What they are compared with ------------------------------------------------------
 
 
 def by_the_paper(case, params, grads, rate):
@@ -60,13 +114,10 @@ def by_the_paper(case, params, grads, rate):
 
 
 def assert_same_path(ours, theirs, close):
+    """Compares all steps at once: the first index of a mismatch is its step."""
     assert len(ours) == len(theirs)
     check = lambda a, b: np.testing.assert_allclose(a, b, rtol=close, atol=close)
-    for step, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-        try:
-            jax.tree.map(check, a, b)
-        except AssertionError as error:
-            raise AssertionError(f"step {step}: {error}") from None
+    jax.tree.map(check, stack(ours), stack(theirs))
 
 
 def in_optax(name):

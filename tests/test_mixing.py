@@ -11,7 +11,7 @@ import pytest
 import optax_lab
 from optax_lab import ewma, transforms
 from tests.oracles import Line
-from tests.paths import RATE, run, tree
+from tests.paths import RATE, follow, run, stack, tree
 
 GRADS = [tree(1 + t) for t in range(10)]
 
@@ -110,7 +110,8 @@ def test_a_grid_of_decay_vectors_goes_through_vmap_and_compiles_once():
     @jax.vmap
     def end(betas):
         traces.append(betas)
-        return run(optax_lab.aggmo(RATE, betas), tree(0), GRADS)[-1]["w"]
+        [path] = follow([optax_lab.aggmo(RATE, betas)], tree(0), stack(GRADS))
+        return path["w"][-1]
 
     for grid in ([[0.0, 0.5], [0.9, 0.99]], [[0.2, 0.3], [0.4, 0.8]]):
         lanes = end(jnp.array(grid))

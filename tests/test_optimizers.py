@@ -1,5 +1,6 @@
 # Every optimizer against its paper and against Optax, step by step.
 
+import functools
 import inspect
 from collections.abc import Callable
 
@@ -18,43 +19,127 @@ from tests.paths import (
     RATE,
     STEPS,
     assert_same_path,
+    batched,
     by_the_paper,
     constant,
     dropping,
+    follow,
     in_optax,
+    jitted,
     optimizer_of,
     run,
+    stack,
     tree,
+    unstack,
 )
 
+FAMILIES = oracles.families()
 CASES = oracles.every_case()
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda c: c.title)
+every_case = pytest.mark.parametrize(
+    ("family", "case"),
+    [pytest.param(f, c, id=c.title) for f, cases in FAMILIES.items() for c in cases],
+)
+
+
+def by_family(run, wanted=lambda case: True):
+    """Returns a fixture: by family, what gives the path of a case; one program each."""
+
+    @pytest.fixture(scope="module")
+    def paths_of():
+        return {
+            family: batched([c for c in cases if wanted(c)], run)
+            for family, cases in FAMILIES.items()
+        }
+
+    return paths_of
+
+
+@functools.cache
+def start_and_gradients(complex_=False):
+    return tree(0, complex_), [tree(1 + t, complex_) for t in range(STEPS)]
+
+
+def ours_on_two_lanes(cases):
+    """Returns the path of each case by rate; what is compiled sees a traced one."""
+    params, grads = start_and_gradients()
+
+    @jitted
+    def lane(params, rows, drop):
+        rate = lambda t: RATE * drop ** (t // 20)
+        return follow([optimizer_of(case, rate) for case in cases], params, rows)
+
+    lanes = [lane(params, stack(grads), drop) for drop in (1.0, 0.1)]
+    return [
+        {constant: unstack(flat), dropping: unstack(falling)}
+        for flat, falling in zip(*lanes, strict=True)
+    ]
+
+
+def ours_at_a_number(cases):
+    return together([optimizer_of(case) for case in cases], complex_=True)
+
+
+def theirs_at_a_number(cases):
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        return together([optaxs(case)(RATE, **case.kwargs) for case in cases])
+
+
+def together(optimizers, complex_=False):
+    """Returns the path of each optimizer, all in one program."""
+    params, grads = start_and_gradients(complex_)
+    program = jitted(functools.partial(follow, optimizers))
+    return [unstack(rows) for rows in program(params, stack(grads))]
+
+
+def optaxs(case):
+    return in_optax(case.name) if case.optax is True else case.optax
+
+
+ours = by_family(ours_on_two_lanes)
+ours_complex = by_family(ours_at_a_number, lambda case: case.is_complex)
+theirs = by_family(theirs_at_a_number, lambda case: case.optax)
 
 
 @pytest.mark.parametrize("rate", [constant, dropping], ids=["constant", "dropping"])
 @every_case
-def test_every_step_is_the_papers_and_optaxs_where_that_is_right(case, rate):
-    params = tree(0)
-    grads = [tree(1 + t) for t in range(STEPS)]
-    # A schedule of our own sees a traced step; the oracle sees a Python number.
-    lr = RATE if rate is constant else lambda t: RATE * 0.1 ** (t // 20)
-    ours = run(optimizer_of(case, lr), params, grads)
-    assert_same_path(ours, by_the_paper(case, params, grads, rate), case.close)
+def test_every_step_is_the_papers_and_optaxs_where_that_is_right(
+    family, case, rate, ours, theirs
+):
+    found = ours[family](case)[rate]
+    paper = by_the_paper(case, *start_and_gradients(), rate)
+    assert_same_path(found, paper, case.close)
     if rate is constant and case.optax:
-        make = in_optax(case.name) if case.optax is True else case.optax
-        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-            theirs = run(make(RATE, **case.kwargs), params, grads)
-        assert_same_path(ours, theirs, max(case.close, 1e-11))
+        assert_same_path(found, theirs[family](case), max(case.close, 1e-11))
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in CASES if c.is_complex], ids=lambda c: c.title
+    ("family", "case"),
+    [
+        pytest.param(f, c, id=c.title)
+        for f, cases in FAMILIES.items()
+        for c in cases
+        if c.is_complex
+    ],
 )
-def test_complex_parameters_follow_the_papers_algorithm_too(case):
-    params = tree(0, complex_=True)
-    grads = [tree(1 + t, complex_=True) for t in range(STEPS)]
-    ours = run(optimizer_of(case), params, grads)
-    assert_same_path(ours, by_the_paper(case, params, grads, constant), case.close)
+def test_complex_parameters_follow_the_papers_algorithm_too(family, case, ours_complex):
+    found = ours_complex[family](case)
+    paper = by_the_paper(case, *start_and_gradients(complex_=True), constant)
+    assert_same_path(found, paper, case.close)
+
+
+def test_of_cases_that_run_together_a_faulty_one_fails_alone():
+    runs = []
+
+    def inverses(numbers):
+        runs.append(numbers)
+        return [1 / number for number in numbers]
+
+    halves, faulty = batched([2, 4], inverses), batched([2, 0, 4], inverses)
+    assert [halves(2), halves(4)] == [0.5, 0.25]
+    assert [faulty(2), faulty(4)] == [0.5, 0.25]
+    with pytest.raises(ZeroDivisionError):
+        faulty(0)
+    assert runs == [[2, 4], [2, 0, 4], [2], [4], [0]]
 
 
 def test_every_optimizer_has_a_case():
@@ -175,9 +260,7 @@ def test_numpys_ints_say_how_often_something_is_done():
         lambda k: optax_lab.lookahead(optax_lab.sgd(0.1), k, 0.5),
         lambda k: optax_lab.schedule_free_sgd(0.1, warmup_steps=k),
     ):
-        ours, theirs = make(three), make(3)
-        found, _ = ours.update(x, ours.init(x), x)
-        np.testing.assert_array_equal(found, theirs.update(x, theirs.init(x), x)[0])
+        np.testing.assert_array_equal(run(make(three), x, [x]), run(make(3), x, [x]))
 
 
 def test_weight_decay_without_params_says_what_is_missing():
