@@ -1,6 +1,7 @@
 # PyTorch's and Keras' optimizers against what PyTorch and Keras made of the same steps.
 
 import inspect
+import itertools
 from pathlib import Path
 
 import jax
@@ -10,7 +11,7 @@ import optax
 import pytest
 
 from optax_lab import dialects
-from tests import trajectories
+from tests import paths, trajectories
 
 GOLDEN = {
     framework: np.load(Path(__file__).parent / "golden" / f"{framework}.npz")
@@ -18,9 +19,18 @@ GOLDEN = {
 }
 
 
+@pytest.fixture(scope="module")
+def ours():
+    """Holds, by framework and class, what gives the trajectory of a case."""
+    kind = lambda case: (case.framework, case.name)
+    classes = itertools.groupby(trajectories.CASES, kind)
+    together = trajectories.together
+    return {key: paths.batched(list(cases), together) for key, cases in classes}
+
+
 @pytest.mark.parametrize("case", trajectories.CASES, ids=str)
-def test_a_dialect_steps_as_its_framework_did(case):
-    for name, values in trajectories.ours(case).items():
+def test_a_dialect_steps_as_its_framework_did(case, ours):
+    for name, values in ours[case.framework, case.name](case).items():
         told = GOLDEN[case.framework][f"{case}/{name}"]
         np.testing.assert_allclose(values, told, case.tolerance, case.tolerance)
 
@@ -137,23 +147,15 @@ def test_a_traced_rate_is_the_rate(case):
     params = {k: jnp.asarray(v) for k, v in trajectories.start(case).items()}
     rate_name = trajectories.RATE[case.framework]
 
-    @jax.jit
     def second(rate):
         rule = make(**case.arguments | {rate_name: rate})
         _, state = rule.update(params, rule.init(params), params)
         return rule.update(params, state, params)[0]
 
-    def plain():
-        rule = make(**case.arguments)
-        _, state = rule.update(params, rule.init(params), params)
-        return rule.update(params, state, params)[0]
-
+    both = paths.jitted(lambda rate: (second(rate), second(case.rate)))
+    traced, plain = both(jnp.asarray(case.rate, jnp.float32))
     near = {"rtol": 1e-6, "atol": 1e-9}
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, **near),
-        second(jnp.asarray(case.rate, jnp.float32)),
-        plain(),
-    )
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **near), traced, plain)
 
 
 def test_keras_muon_takes_adam_where_a_path_says_so():

@@ -9,11 +9,11 @@ import numpy as np
 import optax
 
 from optax_lab import dialects
+from tests import paths
 
 STEPS = 150
 DROP = 100  # from this step on, the learning rate is a tenth
 SEEN = (1, 2, 10, DROP, STEPS)  # the steps whose parameters are kept
-QUICK = {"xla_backend_optimization_level": 0}  # what is compiled is run once
 RATE = {"pytorch": "lr", "keras": "learning_rate"}
 
 _SHAPES = {"b": (3,), "k": (2, 3, 4), "s": (), "w": (5, 3)}
@@ -223,31 +223,23 @@ def optimizer(case: Case) -> optax.GradientTransformation:
     return getattr(getattr(dialects, case.framework), case.name)(**arguments)
 
 
+def together(cases: list[Case], dtype: Any = np.float64) -> list[dict[str, np.ndarray]]:
+    """Runs cases of one class in one program: see `ours`."""
+    arrays = jax.tree.map(
+        jnp.asarray, (start(cases[0], dtype), gradients(cases[0], dtype))
+    )
+    rules = [optimizer(case) for case in cases]
+    runs = paths.jitted(functools.partial(paths.follow, rules))(*arrays)
+    return jax.tree.map(lambda rows: np.asarray(rows)[np.array(SEEN) - 1], runs)
+
+
 def ours(case: Case, dtype: Any = np.float64) -> dict[str, np.ndarray]:
     """Runs the dialect, and returns the parameters after each of `SEEN`."""
-    rule = optimizer(case)
-
-    def step(carry, gradient):
-        params, state = carry
-        updates, state = rule.update(gradient, state, params)
-        params = optax.apply_updates(params, updates)
-        return (params, state), params
-
-    @functools.partial(jax.jit, compiler_options=QUICK)
-    def run(params, rows):
-        return jax.lax.scan(step, (params, rule.init(params)), rows)[1]
-
-    path = run(*jax.tree.map(jnp.asarray, (start(case, dtype), gradients(case, dtype))))
-    return {name: np.asarray(rows)[np.array(SEEN) - 1] for name, rows in path.items()}
+    return together([case], dtype)[0]
 
 
-@functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK)
+@functools.partial(jax.jit, static_argnums=0, compiler_options=paths.QUICK)
 def advance(rule: optax.GradientTransformation, params, state, rows):
     """Takes a step along each row of gradients, and returns parameters and state."""
-
-    def step(carry, gradient):
-        params, state = carry
-        updates, state = rule.update(gradient, state, params)
-        return (optax.apply_updates(params, updates), state), None
-
+    step = lambda carry, g: (paths.one_step(rule, carry, g), None)
     return jax.lax.scan(step, (params, state), rows)[0]
