@@ -68,7 +68,7 @@ EXCHANGED = {"divide": 0, "power": 0, "matmul": 0, "where": 1, "each": 1}
 ROOTS = {"sqrt", "root"}  # √x + ε ↔ √(x + ε)
 
 PLUMBING = re.compile(
-    r"check_|dtype|itemsize|rounding|at_least|^_?keys?$|^counts?$|^random$"
+    r"check_|dtype|itemsize|rounding|at_least|^_?keys?$|^counts?$|^random$|^numbers$"
 )
 NOT_ARITHMETIC = ("is_leaf", "mask", "strict")
 
