@@ -10,6 +10,10 @@ from pathlib import Path
 import jax
 import pytest
 
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
+import summary
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -31,6 +35,7 @@ def test_every_block_is_python_a_command_or_the_map():
     assert {language for language, _ in BLOCKS} == {"python", "console", ""}
 
 
+@pytest.mark.slow  # a study and two trainings are compiled
 def test_the_python_blocks_run_in_order(capsys):
     names = {}
     with (
@@ -43,6 +48,7 @@ def test_the_python_blocks_run_in_order(capsys):
     assert len(capsys.readouterr().out.splitlines()) >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [x for x in LINES if x.startswith("optax-lab")])
 def test_the_commands_run(line, tmp_path):
     mine = [code for code in PYTHON if code.startswith("# mine.py")]
@@ -90,10 +96,9 @@ def test_the_figures_and_files_it_names_exist():
 
 
 def test_its_table_of_measurements_is_what_the_results_say():
-    script = [sys.executable, ROOT / "benchmarks" / "summary.py"]
-    printed = subprocess.run(script, capture_output=True, text=True, check=True).stdout
-    assert printed.count("\n") > 10
-    assert printed in README
+    told = summary.text() + "\n"
+    assert told.count("\n") > 10
+    assert told in README
 
 
 def test_it_lists_every_optimizer_and_every_wrapper():
