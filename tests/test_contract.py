@@ -54,12 +54,13 @@ def drives_a_flax_model(make):
 
 
 def survives_a_checkpoint(make, folder):
-    optimizer, params = subject.build(make), subject.tree()
-    _, state = subject.update(optimizer, params, optimizer.init(params), params)
+    fresh = subject.build(make).init(subject.tree())
+    other = lambda x: jax.device_put(np.arange(x.size).reshape(x.shape).astype(x.dtype))
+    state = jax.tree.map(other, fresh)  # all of whose elements differ
     with orbax.checkpoint.StandardCheckpointer() as checkpointer:
         checkpointer.save(folder / "state", state)
         checkpointer.wait_until_finished()
-        back = checkpointer.restore(folder / "state", state)
+        back = checkpointer.restore(folder / "state", fresh)
     assert jax.tree.structure(back) == jax.tree.structure(state)
     jax.tree.map(np.testing.assert_array_equal, back, state)
 
@@ -295,13 +296,24 @@ def test_an_optimizer_that_is_already_made_is_refused_with_what_to_give():
         contract.check(optax.sgd(0.1))
 
 
-@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+EMPTY = ((0, 3), (3, 0))
+
+
+@functools.lru_cache(1)
+def updates_beside_empty_matrices(name):
+    """Steps once beside each, compiled together."""
+    optimizer = subject.build(table.OPTIMIZERS[name].make)
+
+    step = lambda g: subject.update(optimizer, g, optimizer.init(g), g)[0]
+    grads = [subject.tree() | {"none": np.zeros(s, np.float32)} for s in EMPTY]
+    steps = subject.compiled(lambda grads: list(map(step, grads)))
+    return dict(zip(EMPTY, steps(grads), strict=True))
+
+
+@pytest.mark.parametrize("shape", EMPTY)
 @pytest.mark.parametrize("name", table.OPTIMIZERS)
 def test_a_matrix_without_elements_is_no_hindrance(name, shape):
-    params = subject.tree() | {"none": jnp.zeros(shape, jnp.float32)}
-    optimizer = subject.build(table.OPTIMIZERS[name].make)
-    state = optimizer.init(params)
-    updates, _ = subject.update(optimizer, params, state, params)
+    updates = updates_beside_empty_matrices(name)[shape]
     assert updates["none"].shape == shape
     assert np.all(np.isfinite(updates["w"]))
 
@@ -422,10 +434,15 @@ def test_every_fresh_state_may_be_donated_to_a_step(name):
 def test_numbers_and_numpys_arrays_are_parameters_too(name):
     with jax.enable_x64(False):  # NumPy's own dtype is not one of JAX's
         params = {"w": np.ones((2, 3)), "b": 0.5, "v": np.ones(2, np.float32)}
-        grads = jax.tree.map(jnp.asarray, params)
+        arrays = jax.tree.map(jax.device_put, params)
         optimizer = subject.build(MAKERS[name])
-        found = subject.update(optimizer, grads, optimizer.init(params), params)
-        wanted = subject.update(optimizer, grads, optimizer.init(grads), grads)
+
+        @subject.compiled
+        def both(grads):  # both parameters are constants, and not made arrays by JAX
+            step = lambda p: subject.update(optimizer, grads, optimizer.init(p), p)
+            return step(params), step(arrays)
+
+        found, wanted = both(arrays)
         jax.tree.map(np.testing.assert_array_equal, found, wanted)
 
 
