@@ -24,7 +24,7 @@ FLOORS = {
     "contract": {"lazy"},  # it checks anyone's optimizers, and knows none
     "dissection": {"ewma", "optimizers"},
     "problems": set(),
-    "runs": {"measures"},  # so that a training and `observe` measure alike
+    "runs": {"precision", "measures"},  # a training and `observe` measure alike
     "studies": {"runs"},
     "comparison": {"transforms", "optimizers", "problems", "runs", "studies"},
     "views": {"lazy", "runs", "studies"},

@@ -15,10 +15,12 @@ from optax_lab.runs.problem import (  # what a user of this module needs beside 
     Problem,
     Split,
     accuracy,
+    augmented,
     check,
     cross_entropy,
     evaluate,
     loss_and_metrics,
+    per_example,
 )
 
 __all__ = [
@@ -131,7 +133,7 @@ def advance(
         carry, sums = jax.lax.scan(quiet, (run.params, run.state), early)
         carry, last, norms = step(carry, jax.tree.map(lambda x: x[-1], batches))
         total = jax.tree.map(lambda s, x: s.sum() + x, sums, last)
-        means = lambda m: total[m] / total["examples"]
+        means = lambda m: total[m] / total["examples"].astype(total[m].dtype)
         history = {f"{m}/train": means(m) for m in loss_and_metrics(problem)}
         params, state = carry
         judged = evaluate_at(state, params)
@@ -282,17 +284,13 @@ def _batches(problem: Problem, split: Split, key: PRNGKeyArray) -> _Batch:
 
 
 def _step(problem: Problem, optimizer: optax.GradientTransformationExtraArgs):
-    functions = loss_and_metrics(problem)
-
     def step(carry, batch):
         params, state = carry
-        inputs = batch.inputs
-        if problem.augment is not None:
-            inputs = problem.augment(batch.key, inputs)
+        inputs = augmented(problem, batch.key, batch.inputs)
 
         def losses(params):
             outputs = problem.network.apply(params, inputs)
-            each = {m: f(outputs, batch.labels) for m, f in functions.items()}
+            each = per_example(problem, outputs, batch.labels)
             sums = {m: jnp.sum(x, where=batch.present) for m, x in each.items()}
             examples = batch.present.sum().astype(sums["loss"].dtype)
             return sums["loss"] / examples, sums | {"examples": examples}
