@@ -48,7 +48,7 @@ def test_equal_runs_are_never_separable_and_an_odd_one_is_left_out():
 
 def test_a_test_that_is_too_bold_is_found_out(monkeypatch):
     honest, values = verdicts.sign_flips, np.random.default_rng(0).normal(size=20)
-    one_sided = lambda differences, seed: honest(differences, seed=seed) / 2
+    one_sided = lambda *tests, seed: honest(*tests, seed=seed) / 2
     monkeypatch.setattr(verdicts, "sign_flips", one_sided)
     assert selfchecks.aa_rate(values).low > 0.05
 

@@ -9,6 +9,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, PyTree, Scalar
 
+from optax_lab.studies import resolution
+
 Values = Float[np.ndarray, "*lanes rows"] | Float[Array, "*lanes rows"]
 
 
@@ -35,7 +37,7 @@ def gradient_norms(
 
 
 def above_best(surface: Any, values: Values) -> Float[np.ndarray, "*lanes rows"]:
-    """Returns f − f*: how far values are above the smallest one.
+    """Returns f − f*: how far values are above the smallest one, 0 but for rounding.
 
     Raises:
       ValueError: if the surface has no isolated minimum. Where f* is not taken, or on
@@ -43,7 +45,10 @@ def above_best(surface: Any, values: Values) -> Float[np.ndarray, "*lanes rows"]
     """
     if not surface.minima:
         raise ValueError(f"{surface.name} has no isolated minimum: f − f* says nothing")
-    return np.asarray(values) - surface.best
+    values = np.asarray(values)
+    above = values - surface.best
+    rounding = 4 * resolution.relative(values) * abs(surface.best)
+    return np.where(np.abs(above) <= rounding, 0, above)
 
 
 def first_hits(values: Values, target: float | int) -> Float[np.ndarray, "*lanes"]:
@@ -54,7 +59,8 @@ def first_hits(values: Values, target: float | int) -> Float[np.ndarray, "*lanes
     >>> first_hits(np.array([[3.0, 2.0, 1.0, 2.0], [3.0, 3.0, np.nan, 3.0]]), 2)
     array([ 1., inf])
     """
-    hit = np.asarray(values) <= target
+    values = np.asarray(values)
+    hit = values <= resolution.as_measured(target, values)
     return np.where(hit.any(axis=-1), hit.argmax(axis=-1) * 1.0, np.inf)
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from optax_lab.studies import resolution
+
 Values = Float[np.ndarray, " runs"]
 
 
@@ -62,5 +64,6 @@ def paired_difference(
 
 def epochs_to(curve: Values, target: float) -> int | None:
     """Returns the first epoch, counted from 1, at which a curve reaches a target."""
-    reached = np.flatnonzero(np.asarray(curve) >= target)
+    curve = np.asarray(curve)
+    reached = np.flatnonzero(curve >= resolution.as_measured(target, curve))
     return int(reached[0]) + 1 if len(reached) else None

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy import stats
 
-from optax_lab.studies import spaces, verdicts
+from optax_lab.studies import resolution, spaces, verdicts
 
 Values = Float[np.ndarray, " seeds"] | list[float]
 
@@ -54,7 +54,9 @@ def aa_rate(
     shuffles = np.tile(values, (splits, 1))
     shuffles = np.random.default_rng(seed).permuted(shuffles, axis=1)
     half = len(values) // 2
-    p_values = verdicts.sign_flips(shuffles[:, :half] - shuffles[:, -half:], seed=seed)
+    differences = shuffles[:, :half] - shuffles[:, -half:]
+    slack = resolution.relative(values) * np.abs(values).sum()
+    p_values = verdicts.sign_flips(differences, np.full(splits, slack), seed=seed)
     wrong = int((p_values <= level).sum())
     low, high = stats.binomtest(wrong, splits).proportion_ci(0.95, method="wilson")
     return Rate(wrong / splits, float(low), float(high))

@@ -13,7 +13,15 @@ import jax
 import numpy as np
 
 from optax_lab.runs import training
-from optax_lab.studies import execute, ledger, machine, plan, schedules, spaces
+from optax_lab.studies import (
+    execute,
+    ledger,
+    machine,
+    plan,
+    resolution,
+    schedules,
+    spaces,
+)
 from optax_lab.studies.ledger import Record
 from optax_lab.studies.plan import Contender, Planned, Tier
 from optax_lab.studies.results import Study, last
@@ -123,7 +131,7 @@ def choose(
         values: dict[int, list[float]] = {}
         for run in tried:
             values.setdefault(run.point, []).append(_judged(by_key.get(run.key), task))
-        means = {point: float(np.mean(each)) for point, each in values.items()}
+        means = {point: resolution.mean(each) for point, each in values.items()}
         best = max(means, key=lambda point: (means[point], -point))
         if np.isfinite(means[best]):
             hypers = next(run.hypers for run in tried if run.point == best)

@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from optax_lab.studies import scores, tunability
+from optax_lab.studies import resolution, scores, tunability
 
 Values = Float[np.ndarray, " runs"] | list[float]
 
 EXACT = 28  # runs, up to which all patterns of signs are counted
 RESAMPLES = 9999
-_BATCH = 64  # resamples at once, so that a thousand tests fit into memory
+_BATCH = 1024  # patterns at once, so that a thousand tests fit into memory
 
 
 class Pair(NamedTuple):
@@ -57,33 +57,34 @@ def sign_flip(a: Values, b: Values, *, seed: int = 0) -> float:
     >>> sign_flip([2.0, 4.0, 6.0], [1.0, 2.0, 3.0])
     0.25
     """
-    return float(sign_flips(_differences(a, b)[None], seed=seed)[0])
+    differences = _differences(a, b)[None]
+    return float(sign_flips(differences, np.array([_slack(a, b)]), seed=seed)[0])
 
 
 def sign_flips(
     differences: Float[np.ndarray, "tests runs"],
+    slacks: Float[np.ndarray, " tests"] | None = None,
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Float[np.ndarray, " tests"]:
     """Returns the p values of many sign-flip tests; random patterns are the same ones.
 
-    Those cannot be below 2 / (resamples + 1): as many tests as are adjusted for need
+    Those cannot be below 1 / (resamples + 1): as many tests as are adjusted for need
     that many more patterns.
+
+    Args:
+      differences: by test, a − b of every pair of runs.
+      slacks: by test, how far sums may be apart that are equal but for rounding; that
+        of float64 when None.
+      seed: of the random patterns.
+      resamples: how many are drawn.
     """
-    if differences.shape[1] <= EXACT:
-        return np.array([_exact(row) for row in differences])
-    tested = stats.permutation_test(
-        (differences,),
-        np.mean,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=resamples,
-        batch=_BATCH,
-        axis=-1,
-        rng=np.random.default_rng(seed),
-    )
-    return np.asarray(tested.pvalue)
+    if slacks is None:
+        slacks = 64 * np.finfo(float).eps * np.abs(differences).sum(axis=1)
+    if differences.shape[1] > EXACT:
+        return _random(differences, slacks, seed, resamples)
+    return np.array([_exact(*test) for test in zip(differences, slacks, strict=True)])
 
 
 def holm(p_values: Values) -> Float[np.ndarray, " runs"]:
@@ -122,7 +123,7 @@ def bca_interval(
     if len(differences) < 2:
         return scores.Interval(mean, np.nan, np.nan)
     size = max(np.abs(a).max(), np.abs(b).max())
-    if np.ptp(differences) <= 64 * np.finfo(float).eps * size:  # the same but rounding
+    if np.ptp(differences) <= 4 * resolution.relative(a, b) * size:  # but for rounding
         return scores.Interval(mean, mean, mean)
     # Scaled, because the acceleration takes third powers, which underflow.
     unit = np.abs(differences).max()
@@ -143,7 +144,7 @@ def ranked(
 ) -> list[str]:
     """Returns the names of optimizers, the one with the best mean first."""
     sign = tunability.sign(best)
-    return sorted(runs, key=lambda name: sign * float(np.mean(runs[name])))
+    return sorted(runs, key=lambda name: sign * resolution.mean(runs[name]))
 
 
 def compare_all(
@@ -176,7 +177,8 @@ def compare_all(
     differences = [_differences(runs[a], runs[b], f"{a}, {b}: ") for a, b in couples]
     # So many patterns that Holm's p can be as small as a tenth of the level.
     resamples = max(RESAMPLES, round(20 * len(couples) / level))
-    p_values = sign_flips(np.stack(differences), seed=seed, resamples=resamples)
+    slacks = np.array([_slack(runs[a], runs[b]) for a, b in couples])
+    p_values = sign_flips(np.stack(differences), slacks, seed=seed, resamples=resamples)
     pairs = []
     for (a, b), p, p_holm in zip(couples, p_values, holm(p_values), strict=True):
         interval = bca_interval(runs[a], runs[b], confidence=1 - level, seed=seed)
@@ -198,14 +200,35 @@ def _differences(a: Values, b: Values, whose: str = "") -> np.ndarray:
     return a - b
 
 
-def _exact(differences: np.ndarray) -> float:
+def _slack(a: Values, b: Values) -> float:
+    """Returns how far sums of ±(a − b) may be apart that are equal but for rounding."""
+    size = float(np.abs(a).sum() + np.abs(b).sum())
+    return max(resolution.relative(a, b), 64 * np.finfo(float).eps) * size
+
+
+def _random(
+    differences: np.ndarray, slacks: np.ndarray, seed: int, resamples: int
+) -> np.ndarray:
+    """Returns the share of random patterns, and the one seen, as far from 0.
+
+    SciPy's test takes sums for different that differ by more than float64's rounding.
+    """
+    runs = differences.shape[1]
+    far = np.abs(differences.sum(axis=1)) - slacks
+    rng, farther = np.random.default_rng(seed), np.ones(len(differences))
+    for first in range(0, resamples, _BATCH):
+        patterns = rng.choice([-1.0, 1.0], (min(_BATCH, resamples - first), runs))
+        farther += (np.abs(patterns @ differences.T) >= far).sum(axis=0)
+    return farther / (resamples + 1)
+
+
+def _exact(differences: np.ndarray, slack: float) -> float:
     """Returns the share of all patterns of signs with a sum as far from 0.
 
     Every pattern is one of the first half of the runs and one of the second, so that
     sorted sums of halves count 2ⁿ patterns in the time of 2^(n/2).
     """
     runs = len(differences)
-    slack = 1e-12 * np.abs(differences).sum()  # sums that are equal but for rounding
     far = abs(differences.sum()) - slack
     first, second = _sums(differences[: runs // 2]), _sums(differences[runs // 2 :])
     farther = len(second) - np.searchsorted(second, far - first)
