@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Inexact, PRNGKeyArray, PyTree, Shaped
 
@@ -142,7 +143,10 @@ def first(state: Ewma, decay: ArrayLike) -> Array:
 
 
 def smooth(
-    xs: Shaped[Array, "time ..."], decay: ArrayLike, *, debias: bool = True
+    xs: Shaped[Array | np.ndarray, "time ..."],
+    decay: ArrayLike,
+    *,
+    debias: bool = True,
 ) -> Inexact[Array, "time ..."]:
     """Averages a whole series: row t of the result is the average after xs[t].
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 
@@ -57,10 +58,14 @@ def saturate(x: Array, dtype: Any = None) -> Array:
 
 
 def widen(x: Any) -> Any:
-    """Returns an array in its dtype or float32, whichever is wider; None stays None."""
+    """Returns an array in its dtype or float32, whichever is wider; None stays None.
+
+    Integers are float32: those of 64 bits too, which JAX would cut to 32 otherwise.
+    """
     if x is None:
         return None
-    x = jnp.asarray(x)
+    x = x if isinstance(x, jax.Array) else np.asarray(x)
+    x = jnp.asarray(x, jnp.float32 if x.dtype.kind in "biu" else None)
     with jax.numpy_dtype_promotion("standard"):
         return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 

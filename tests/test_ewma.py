@@ -325,3 +325,13 @@ def test_two_leaves_are_rounded_by_different_draws():
     like = jax.tree.map(lambda x: x.astype(jnp.bfloat16), x)
     stored = precision.store(x, like, key=jax.random.key(0))
     assert np.any(np.asarray(stored["a"] != stored["b"]))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.int32, np.uint8])
+@pytest.mark.parametrize("wide", [False, True])
+def test_integers_are_taken_as_float32_and_never_wrap(dtype, wide):
+    largest = min(3_000_000_000, np.iinfo(dtype).max)
+    with jax.enable_x64(wide):
+        found = ewma.smooth(np.full(3, largest, dtype), 0.9)
+        assert found.dtype == jnp.float32
+        np.testing.assert_allclose(found, largest, rtol=1e-6)

@@ -143,3 +143,31 @@ def test_what_is_wrong_with_averages_is_said():
     optimizer = optax_lab.lookahead(inner, 3, 0.5)
     with pytest.raises(ValueError, match="lookahead needs params"):
         optimizer.update(params, optimizer.init(params))
+
+
+def test_the_averages_of_all_groups_are_read_as_one_tree():
+    params = {"a": jnp.ones(3), "b": jnp.ones((2, 2))}
+    group = lambda decays: optax_lab.with_param_ema(optax_lab.sgd(0.1), decays)
+    for decays in (0.5, (0.5, 0.9)):
+        alone = group(decays)
+        labels = {"a": "x", "b": "y"}
+        split = optax.partition({"x": group(decays), "y": group(decays)}, labels)
+        read = []
+        for optimizer in (alone, split, optax.chain(split)):
+            _, state = optimizer.update(params, optimizer.init(params), params)
+            read.append(optax_lab.param_ema(state))
+        for found in read[1:]:
+            jax.tree.map(np.testing.assert_array_equal, found, read[0])
+
+
+def test_a_group_without_an_average_is_masked_and_other_decays_are_refused():
+    params = {"a": jnp.ones(3), "b": jnp.ones(2)}
+    group = lambda decays: optax_lab.with_param_ema(optax_lab.sgd(0.1), decays)
+    labels = {"a": "x", "b": "y"}
+    for rest, hidden in ((optax.sgd(0.1), True), (group((0.5, 0.9)), False)):
+        state = optax.partition({"x": group(0.5), "y": rest}, labels).init(params)
+        if hidden:
+            assert optax_lab.param_ema(state)["b"] == optax.MaskedNode()
+        else:
+            with pytest.raises(ValueError, match="groups must have decays alike"):
+                optax_lab.param_ema(state)

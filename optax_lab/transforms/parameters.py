@@ -176,16 +176,26 @@ def param_ema(state: PyTree) -> PyTree:
       state: the state of `with_param_ema`, or of what is built around it.
 
     Returns:
-      For each decay a tree like the parameters, float32 or wider.
+      For each decay a tree like the parameters, float32 or wider. The groups of
+      `optax.partition` make one tree, with Optax's `MaskedNode` where no group carries
+      an average.
 
     Raises:
-      ValueError: if there is no such state in `state`.
+      ValueError: if there is no such state in `state`, or groups have other decays than
+        each other, so that they make no tree.
     """
-    found = instances(state, ParamEmaState)
+    found = [group.averages for group in instances(state, ParamEmaState)]
     if not found:
         raise ValueError("state must hold what with_param_ema keeps, and does not")
-    averages = found[0].averages
-    return jax.tree.map(ewma.read, averages, is_leaf=lambda x: isinstance(x, ewma.Ewma))
+    is_ewma = lambda x: isinstance(x, ewma.Ewma)
+    kinds = {jax.tree.structure(each, is_leaf=is_ewma) for each in found}
+    if len(kinds) > 1:
+        told = " and ".join(sorted(map(str, kinds)))
+        raise ValueError(f"groups must have decays alike, and not {told}")
+    read = [jax.tree.map(ewma.read, each, is_leaf=is_ewma) for each in found]
+    is_hidden = lambda x: isinstance(x, optax.MaskedNode)
+    seen = lambda *leaves: next((x for x in leaves if not is_hidden(x)), leaves[0])
+    return jax.tree.map(seen, *read, is_leaf=is_hidden)
 
 
 def start(params: PyTree, decay: Any = 0.0, dtype: Any = None) -> ewma.Ewma:
