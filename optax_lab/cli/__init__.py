@@ -1,10 +1,15 @@
 # The command line: parse first, load JAX afterwards, wire everything together.
+import contextlib
 import functools
 import importlib
+import io
 import operator
 import os
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import tyro
@@ -17,7 +22,10 @@ _ABOUT = """One moving average, every optimizer: see them move, know how they co
 Results go to stdout, progress and errors to stderr. Every run leaves a folder with
 its figures, numbers and manifest.json, from which --config runs it again.
 
-Exit codes: 0 ok, 1 a run failed or diverged, 2 usage, 130 interrupted."""
+Exit codes: 0 ok, 1 a run failed or diverged, 2 usage, 130 interrupted (143 by SIGTERM,
+129 by SIGHUP)."""
+# By these a batch system ends what has run out of time.
+_ENDING = [getattr(signal, n) for n in ("SIGTERM", "SIGHUP") if hasattr(signal, n)]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,10 +35,18 @@ def main(argv: list[str] | None = None) -> int:
         argv: what follows the program's name; the process's own when None.
 
     Returns:
-        0 if all went well, 1 if a run failed or diverged, 2 if the command was wrong,
-        130 if it was interrupted.
+        0 if all went well, 1 if a run failed or diverged or its results could not be
+        printed, 2 if the command was wrong, 130 if it was interrupted, 143 or 129 if
+        that was by SIGTERM or SIGHUP.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
+    _print_what_can_be()
+    with _ended_like_ctrl_c() as received:
+        code = _ran(arguments)
+    return 128 + received[-1] if received and code == 130 else code
+
+
+def _ran(arguments: list[str]) -> int:
     try:
         settings = _parse(arguments)
         settings.check()
@@ -48,6 +64,41 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # as with `optax-lab info | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _print_what_can_be() -> None:
+    """Writes "?" for what a terminal's encoding lacks, and nothing where none is."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed, as by `>&-`
+            setattr(sys, name, io.StringIO())
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+@contextlib.contextmanager
+def _ended_like_ctrl_c() -> Iterator[list[int]]:
+    """Makes SIGTERM and SIGHUP act as Ctrl-C does, and lists those that came."""
+    received: list[int] = []
+
+    def end(number: int, frame: Any) -> None:
+        received.append(number)
+        act = signal.getsignal(signal.SIGINT)
+        if not callable(act):  # a shell's background job ignores Ctrl-C
+            raise KeyboardInterrupt
+        act(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # signals go to the main thread
+        return
+    # What is ignored stays so: that is how nohup works.
+    heeded = [n for n in _ENDING if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in heeded}
+    try:
+        yield received
+    finally:
+        for number, act in before.items():
+            signal.signal(number, act)
 
 
 def _parse(arguments: list[str]) -> Any:

@@ -148,7 +148,7 @@ def report(
     if folder:
         manifest.write(folder.path / "summary.json", document)
         document |= {"folder": folder.path, "next": list(hints)}
-    with _readable():
+    with _printed() as failed:
         machine = settings.json or getattr(settings, "csv", False)
         if settings.json:
             sys.stdout.write(manifest.to_json(document))
@@ -160,17 +160,24 @@ def report(
             wrote = f"{status}: wrote {folder.path}{os.sep} ({_contents(folder.path)})"
             lines = [wrote, *(f"next: {hint}" for hint in hints)]
             print("\n".join(lines), file=sys.stderr if machine else sys.stdout)
-    return EXIT[status]
+    return max(EXIT[status], EXIT["failed"] if failed else 0)
 
 
 @contextlib.contextmanager
-def _readable() -> Iterator[None]:
-    """Goes on where the reader of stdout has left, as with `| head -1`."""
+def _printed() -> Iterator[list[OSError]]:
+    """Goes on where nothing can be printed, and lists why, unless the reader left.
+
+    A reader has left with `| head -1`; a disk may be full.
+    """
+    failed: list[OSError] = []
     try:
-        yield
+        yield failed
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            failed.append(error)
+            say(f"results could not be printed: {error.strerror}")
 
 
 def to_csv(rows: Iterable[Mapping[str, Any]], *, header: bool = True) -> str:

@@ -194,37 +194,82 @@ def check(ledger: Ledger, facts: Mapping[str, Any]) -> None:
 def reading(path: str | os.PathLike) -> Iterator[Ledger]:
     """Opens a study's file that exists, for reading, whoever else has it open.
 
+    Nothing is written, and the medium may be read-only.
+
     Raises:
-      ValueError: in one line, if there is none, or another version wrote it.
+      ValueError: in one line, if there is none, it is no study, or another version
+        wrote it.
     """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path}: no such study")
-    with contextlib.closing(_connected(path)) as connection:
+    with contextlib.closing(_readable(path)) as connection:
         yield Ledger(path, connection)
+
+
+def _readable(path: Path) -> sqlite3.Connection:
+    """Connects to a study for reading only."""
+    with _called_a_study(path):
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            tables = _tables(connection)
+        except sqlite3.OperationalError:
+            wal = path.with_name(f"{path.name}-wal")
+            if wal.exists() and wal.stat().st_size:
+                raise
+            # Beside a file that nobody has open SQLite needs to make another, which a
+            # read-only medium does not let it do.
+            connection.close()
+            only = f"{path.resolve().as_uri()}?immutable=1"
+            connection = sqlite3.connect(only, uri=True)
+            tables = _tables(connection)
+        if not tables:
+            copied = "a copy of a running study needs its -wal file too"
+            raise ValueError(f"{path}: no study: it is empty ({copied})")
+        _check_schema(path, connection, tables)
+    return connection
 
 
 def _connected(path: Path) -> sqlite3.Connection:
     """Connects to a file of this schema; an empty or new one becomes one."""
-    try:
+    with _called_a_study(path):
         connection = sqlite3.connect(path)
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if not tables:
+        if tables := _tables(connection):
+            _check_schema(path, connection, tables)
+        else:
             connection.executescript(
                 f"PRAGMA journal_mode = WAL; BEGIN; {_TABLES}"
                 f"PRAGMA user_version = {SCHEMA}; COMMIT;"
             )
-        elif version != SCHEMA:
-            age = "a newer" if version > SCHEMA else "an older"
-            raise ValueError(
-                f"{path}: {age} version of optax_lab wrote it (schema {version}), "
-                f"and this one reads schema {SCHEMA}"
-            )
         connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+@contextlib.contextmanager
+def _called_a_study(path: Path) -> Iterator[None]:
+    """Turns what SQLite says of a file into a line that names it."""
+    try:
+        yield
     except sqlite3.Error as error:
         raise ValueError(f"{path}: not a study's file ({error})") from error
-    return connection
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {name for (name,) in rows}
+
+
+def _check_schema(path: Path, connection: sqlite3.Connection, tables: set[str]) -> None:
+    if not {"study", "runs"} <= tables:
+        others = ", ".join(sorted(tables))
+        raise ValueError(f"{path}: not a study's file, but a database of {others}")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != SCHEMA:
+        age = "a newer" if version > SCHEMA else "an older"
+        raise ValueError(
+            f"{path}: {age} version of optax_lab wrote it (schema {version}), "
+            f"and this one reads schema {SCHEMA}"
+        )
 
 
 @contextlib.contextmanager
