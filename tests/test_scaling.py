@@ -1,5 +1,9 @@
 # What stands at the end of every optimizer: weight decay, masks, the learning rate.
 
+import dataclasses
+import inspect
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +11,7 @@ import optax
 import pytest
 
 import optax_lab
+from optax_lab.optimizers import table
 from optax_lab.transforms import scaling
 
 PARAMS = {"w": jnp.ones((2, 3)), "deep": [jnp.ones(2), jnp.ones(())]}
@@ -83,3 +88,36 @@ def test_a_masked_gradient_may_be_none():
     updates, _ = optimizer.update(grads, optimizer.init(PARAMS), PARAMS)
     np.testing.assert_array_equal(updates["deep"][0], 0)
     assert isinstance(optimizer, optax.GradientTransformationExtraArgs)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass
+class Layer:
+    w: Any
+    b: Any
+
+    def __call__(self, x):
+        raise AssertionError("a module that is a mask was called")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        n
+        for n, entry in table.OPTIMIZERS.items()
+        if {"mask", "weight_decay"} <= inspect.signature(entry.make).parameters.keys()
+    ],
+)
+def test_a_mask_that_is_a_module_is_a_tree_though_it_can_be_called(name):
+    params = Layer(jnp.ones((2, 2)), jnp.ones(2))
+    grads = Layer(jnp.array([[1.0, -2.0], [0.5, 3.0]]), jnp.array([1.0, -3.0]))
+
+    def updated(mask):
+        make = table.OPTIMIZERS[name].make
+        optimizer = make(learning_rate=0.1, weight_decay=0.5, mask=mask)
+        return optimizer.update(grads, optimizer.init(params), params)[0]
+
+    found = updated(Layer(True, False))
+    expected = updated(lambda tree: Layer(True, False))
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    assert not np.array_equal(found.w, updated(False).w)

@@ -4,6 +4,7 @@ import inspect
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jax.typing import ArrayLike
 
@@ -69,3 +70,25 @@ def test_dtypes_and_masks_are_not_mistaken_for_schedules():
     optimizer = optax_lab.adamw(0.1, mu_dtype=jnp.float32, mask=mask)
     _, state = optimizer.update(PARAMS, optimizer.init(PARAMS), PARAMS)
     assert not isinstance(state, scheduling.ScheduledState)
+
+
+def closed_over(function, seen):
+    """Yields what a function's closure holds: leaves, and those of functions in it."""
+    if id(function) in seen:
+        return
+    seen.add(id(function))
+    for cell in function.__closure__ or ():
+        for leaf in jax.tree.leaves(cell.cell_contents):
+            if inspect.isfunction(leaf):
+                yield from closed_over(leaf, seen)
+            elif not isinstance(leaf, jax.Array | np.ndarray):
+                yield leaf
+
+
+@pytest.mark.parametrize("name", table.OPTIMIZERS)
+@pytest.mark.parametrize("rate", [0.1, lambda step: 0.1 / (1 + step)], ids=["number", "schedule"])
+def test_what_an_update_closes_over_has_a_hash_as_equinox_asks(name, rate):
+    optimizer = table.OPTIMIZERS[name].make(learning_rate=rate)
+    for function in optimizer:
+        for leaf in closed_over(function, set()):
+            hash(leaf)

@@ -245,3 +245,12 @@ def _is_complex(x: Array) -> bool:
 def _at_least_32(dtype: Any) -> Any:
     # NumPy does not know bfloat16.
     return np.float32 if jnp.dtype(dtype).itemsize < 4 else jnp.dtype(dtype)
+
+
+def is_function(given: Any) -> bool:
+    """Whether a tree or a function of one is the function.
+
+    A module of parameters is a tree, though it can be called.
+    """
+    leaves = jax.tree.leaves(given)
+    return bool(leaves) and all(map(callable, leaves))

@@ -195,7 +195,7 @@ def dimension_numbers(spec: DimensionNumbers, tree: PyTree) -> PyTree:
     if not jax.tree.leaves(tree):
         return tree  # nothing, or what `optax.tree.map_params` puts for the parameters
     given = MuonDimensionNumbers() if spec is None else spec
-    given = given(tree) if callable(given) else given
+    given = given(tree) if numerics.is_function(given) else given
     spread = lambda axes, part: jax.tree.map(lambda _: axes, part)
     is_axes = lambda x: x is None or isinstance(x, MuonDimensionNumbers)
     return jax.tree.map(spread, given, tree, is_leaf=is_axes)

@@ -76,7 +76,7 @@ def masked(
     """
 
     def fitting(tree):
-        found = mask(tree) if callable(mask) else mask
+        found = mask(tree) if numerics.is_function(mask) else mask
         _check_mask(found, tree)
         return found
 

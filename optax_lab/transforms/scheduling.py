@@ -47,15 +47,16 @@ def scheduled(
     def make(*args, **kwargs):
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        for name in filter(_IS_DTYPE, bound.arguments):
-            _check_real(name, bound.arguments[name])
-        given = {n: _wide(bound.arguments[n]) for n in hypers}
+        arguments = bound.arguments  # without `bound`, which has no hash: others
+        for name in filter(_IS_DTYPE, arguments):  # may hash what an update closes over
+            _check_real(name, arguments[name])
+        given = {n: _wide(arguments[n]) for n in hypers}
         schedules = {n: value for n, value in given.items() if callable(value)}
 
         def build(count):
             with jax.numpy_dtype_promotion("standard"):  # schedules are anyone's
                 now = {n: _wide(schedule(count)) for n, schedule in schedules.items()}
-            call = inspect.BoundArguments(signature, bound.arguments | given | now)
+            call = inspect.BoundArguments(signature, arguments | given | now)
             return optax.with_extra_args_support(factory(*call.args, **call.kwargs))
 
         return _without_none(_counted(build) if schedules else build(None))
