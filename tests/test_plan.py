@@ -1,4 +1,3 @@
-import functools
 import itertools
 
 import jax
@@ -15,6 +14,10 @@ FACTS = {"problem": "tiny", "data": "abc", "jax": "0"}
 TIER = Tier(8, 2, 3, 25, ("constant", "cosine"))
 
 
+def program(schedule, names):
+    return f"{schedule} of {names}"
+
+
 def contender(name="adam", **space):
     entry = optax_lab.OPTIMIZERS[name]
     space = {"learning_rate": (1e-4, 1.0), **space}
@@ -22,7 +25,7 @@ def contender(name="adam", **space):
 
 
 def test_every_point_is_tried_with_every_seed_and_the_defaults_too():
-    runs = plan.search(contender(b1=(0.5, 0.99)), TIER, FACTS)
+    runs = plan.search(contender(b1=(0.5, 0.99)), TIER, FACTS, program)
     tried = {(run.point, run.seed) for run in runs if run.role == "tune"}
     assert tried == set(itertools.product(range(8), range(2)))
     usual = [run for run in runs if run.role == "default"]
@@ -34,7 +37,7 @@ def test_every_point_is_tried_with_every_seed_and_the_defaults_too():
 
 def test_everyone_is_tried_at_the_same_rates_in_the_same_order():
     rates = [
-        [run.hypers["learning_rate"] for run in plan.search(c, TIER, FACTS)]
+        [run.hypers["learning_rate"] for run in plan.search(c, TIER, FACTS, program)]
         for c in (contender("sgd"), contender("adam", b1=(0.5, 0.9)))
     ]
     assert rates[0][:16] == rates[1][:16]
@@ -42,17 +45,17 @@ def test_everyone_is_tried_at_the_same_rates_in_the_same_order():
 
 def test_what_is_chosen_is_reported_with_seeds_that_chose_nothing():
     hypers = {"learning_rate": 0.5}
-    runs = plan.report(contender(), TIER, FACTS, 3, hypers)
-    tuned = {run.seed for run in plan.search(contender(), TIER, FACTS)}
+    runs = plan.report(contender(), TIER, FACTS, 3, hypers, program)
+    tuned = {run.seed for run in plan.search(contender(), TIER, FACTS, program)}
     assert not tuned & {run.seed for run in runs}
     assert [run.schedule for run in runs] == ["constant"] * 3 + ["cosine"] * 3
     assert {run.point for run in runs} == {3}
 
 
 def test_more_points_or_seeds_keep_the_runs_that_there_were():
-    few = {run.key for run in plan.search(contender(), TIER, FACTS)}
+    few = {run.key for run in plan.search(contender(), TIER, FACTS, program)}
     more = TIER._replace(points=16, tuning_seeds=3)
-    many = {run.key for run in plan.search(contender(), more, FACTS)}
+    many = {run.key for run in plan.search(contender(), more, FACTS, program)}
     assert few < many
 
 
@@ -61,26 +64,18 @@ def test_more_points_or_seeds_keep_the_runs_that_there_were():
     [
         {"facts": FACTS | {"data": "abd"}},
         {"who": contender()._replace(name="mine")},
-        {"who": contender()._replace(make=lambda learning_rate: optax.sgd(0.1))},
+        {"program": lambda schedule, names: "another"},
         {"who": contender()._replace(space={"learning_rate": (1e-4, 0.9)})},
     ],
-    ids=["data", "name", "code", "space"],
+    ids=["data", "name", "program", "space"],
 )
 def test_whatever_decides_a_result_is_in_its_key(changed):
-    runs = plan.search(contender(), TIER, FACTS)
-    other = plan.search(
-        changed.get("who", contender()), TIER, changed.get("facts", FACTS)
-    )
+    runs = plan.search(contender(), TIER, FACTS, program)
+    usual = {"who": contender(), "facts": FACTS, "program": program}
+    given = usual | changed
+    other = plan.search(given["who"], TIER, given["facts"], given["program"])
     tuned = lambda runs: {run.key for run in runs if run.role == "tune"}
     assert not tuned(runs) & tuned(other)
-
-
-def test_a_partial_is_another_one_than_its_function():
-    make = functools.partial(optax_lab.adam, b1=0.5)
-    assert plan.source(make) != plan.source(optax_lab.adam)
-    again = functools.partial(optax_lab.adam, b1=0.5)
-    assert plan.source(make) == plan.source(again)
-    assert plan.source(print) != plan.source(len)
 
 
 @pytest.mark.parametrize(

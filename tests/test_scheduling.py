@@ -86,7 +86,9 @@ def closed_over(function, seen):
 
 
 @pytest.mark.parametrize("name", table.OPTIMIZERS)
-@pytest.mark.parametrize("rate", [0.1, lambda step: 0.1 / (1 + step)], ids=["number", "schedule"])
+@pytest.mark.parametrize(
+    "rate", [0.1, lambda step: 0.1 / (1 + step)], ids=["number", "schedule"]
+)
 def test_what_an_update_closes_over_has_a_hash_as_equinox_asks(name, rate):
     optimizer = table.OPTIMIZERS[name].make(learning_rate=rate)
     for function in optimizer:

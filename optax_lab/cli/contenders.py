@@ -6,7 +6,7 @@ from optax_lab import comparison
 from optax_lab.cli import choices
 from optax_lab.cli.choices import Optimizer
 from optax_lab.optimizers import table
-from optax_lab.studies import plan, spaces
+from optax_lab.studies import spaces
 from optax_lab.studies.plan import Contender
 
 _HOW = "write name=low:high, as in b1=.8:.99"
@@ -55,8 +55,7 @@ def _contender(
     )
     functions = choices.functions(optimizer.expression)
     usual = comparison.defaults(functions[0], space) | {spaces.RATE: float(rate)}
-    code = " ".join(map(plan.source, functions))
-    return Contender(name, make, space, usual, code)
+    return Contender(name, make, space, usual)
 
 
 def _range(text: str) -> tuple[str, tuple[float, float]]:

@@ -74,7 +74,7 @@ def run(settings: Compare, argv: list[str]) -> int:
 
 
 def _facts(task: study.Task, tier: Tier) -> dict[str, Any]:
-    return study.facts_of(task, tier, transforms.evaluation_params)
+    return study.facts_of(task, tier)
 
 
 def _check_resumed(path: Path, facts: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from optax_lab.problems import augment, digits
 from optax_lab.runs import training
@@ -123,12 +124,12 @@ def _code(problem: training.Problem, data: training.Data) -> str:
       ValueError: in one line, if the data do not fit them.
     """
     inputs, labels = (x[: problem.batch_size] for x in data.train)
-    functions = training.loss_and_metrics(problem)
     key = jax.random.key(0)
 
     def measured(params: Any, inputs: Any, labels: Any) -> Any:
         outputs = problem.network.apply(params, inputs)
-        means = {name: f(outputs, labels).mean() for name, f in functions.items()}
+        each = training.per_example(problem, outputs, labels)
+        means = jax.tree.map(jnp.mean, each)
         return means["loss"], means
 
     slopes = jax.value_and_grad(measured, has_aux=True)

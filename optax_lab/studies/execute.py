@@ -1,6 +1,7 @@
 # Many trainings on every device: one compiled program per optimizer.
 
 import functools
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -111,6 +112,53 @@ def trainings(
             take = lambda tree, row=row: jax.tree.map(lambda x: x[row], tree)
             measured = {name: float(value) for name, value in take(final).items()}
             yield Trained(index, runs[row], take(history), measured)
+
+
+def program(
+    problem: training.Problem,
+    make: Callable,
+    data: training.Data,
+    names: tuple[str, ...],
+    evaluate_at: Callable = training.at_params,
+) -> str:
+    """Returns the hash of what a run is: its programs, with the constants in them.
+
+    They are the start of a run and an epoch of one batch, lowered for hyperparameters
+    that are traced: network, loss, metrics, augmentation, optimizer and `evaluate_at`,
+    with whatever they read from elsewhere. Of the data only the shape of a batch is in
+    it. What a host callback does, and what is drawn anew at each call, is not.
+
+    Args:
+      problem: the network, its loss and its metrics.
+      make: makes the optimizer from its hyperparameters.
+      data: what is trained on, and what is measured when.
+      names: the hyperparameters that it is made from.
+      evaluate_at: as in `training.advance`.
+    """
+    hypers = {name: jax.ShapeDtypeStruct((), jnp.float32) for name in names}
+    cut = lambda split, size: tuple(x[:size] for x in split)
+    every = {name: cut(split, 1) for name, split in data.every_epoch.items()}
+    small = training.Data(cut(data.train, problem.batch_size), every)
+
+    @jax.jit
+    def begin(key, hypers):
+        return training.start(problem, make(**hypers), key)
+
+    @jax.jit
+    def advance(run, hypers, data):
+        settings: Any = {"epochs": 1, "evaluate_at": evaluate_at}
+        return training.advance(problem, make(**hypers), run, data, **settings)
+
+    judged = jax.jit(lambda run: evaluate_at(run.state, run.params))
+    key = jax.random.key(0)
+    run = jax.eval_shape(begin, key, hypers)
+    lowered = (
+        begin.lower(key, hypers),
+        advance.lower(run, hypers, small),
+        judged.lower(run),
+    )
+    text = "\n".join(each.as_text() for each in lowered)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @functools.partial(jax.jit, static_argnums=1)

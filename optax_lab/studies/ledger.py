@@ -34,6 +34,7 @@ CREATE TABLE curves (
   key TEXT NOT NULL, tag TEXT NOT NULL, epochs BLOB NOT NULL, PRIMARY KEY (key, tag)
 ) WITHOUT ROWID;
 """
+KEYS = "of programs"  # what runs are named by: a study made with other keys is another
 _MANY = 5  # words of a fact, of which only those that differ are told
 _FLOATS = np.dtype("<f4")  # of a curve, one after the other
 
@@ -186,7 +187,13 @@ def check(ledger: Ledger, facts: Mapping[str, Any]) -> None:
     Raises:
       ValueError: in one line, saying how they differ.
     """
-    if difference := _difference(ledger.plan.get("facts", facts), facts):
+    known = ledger.plan.get("facts", facts)
+    if known.get("keys") != facts.get("keys"):
+        raise ValueError(
+            f"{ledger.path} was made with other keys, by an older version: its runs "
+            "can be read and exported, and a new study needs another file"
+        )
+    if difference := _difference(known, facts):
         raise ValueError(f"{ledger.path} is another study: {difference}")
 
 

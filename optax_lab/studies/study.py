@@ -80,17 +80,23 @@ def conduct(
     plan.check(tier, contenders)
     for data in (task.tuning, task.reporting):
         training.check(task.problem, data, tier.epochs)
-    facts = facts_of(task, tier, evaluate_at)
-    searched = {c.name: plan.search(c, tier, facts) for c in contenders}
+    facts = facts_of(task, tier)
+    programs = _Programs(task, tier, evaluate_at)
+    searched = {
+        c.name: plan.search(c, tier, facts, programs.of(c, task.tuning))
+        for c in contenders
+    }
     told = _told(contenders, tier, facts)
     with _file(path) as place, ledger.opened(place, told) as book:
-        crew = _Crew(book, task, tier, evaluate_at, on_run)
+        crew = _Crew(book, programs, on_run)
         on_plan(len(_missing(book, _all(searched))))
         for contender in contenders:
             crew.run(contender, searched[contender.name], task.tuning)
         chosen = choose(book.records(), searched, task)
         reported = {
-            c.name: plan.report(c, tier, facts, *chosen[c.name])
+            c.name: plan.report(
+                c, tier, facts, *chosen[c.name], programs.of(c, task.reporting)
+            )
             for c in contenders
             if c.name in chosen
         }
@@ -101,15 +107,13 @@ def conduct(
         return Study(tier, _of(book, searched, reported), points)
 
 
-def facts_of(
-    task: Task, tier: Tier, evaluate_at: Callable = training.at_params
-) -> dict[str, Any]:
-    """Lists what decides every result of a study.
+def facts_of(task: Task, tier: Tier) -> dict[str, Any]:
+    """Lists what decides every result of a study, beside the program of a run.
 
     On a GPU a run's bits depend on how many are trained at once; on a CPU they do not.
     """
     facts = {**task.facts, **machine.facts(), "epochs": tier.epochs}
-    facts["evaluate_at"] = plan.source(evaluate_at)
+    facts["keys"] = ledger.KEYS
     if jax.default_backend() != "cpu":
         facts["chunk_width"] = execute.GPU_WIDTH
     return facts
@@ -147,13 +151,51 @@ def _judged(record: Record | None, task: Task) -> float:
     return value if task.highest else -value
 
 
+class _Programs:
+    """Makes the optimizers of a study, and names the programs that its runs are."""
+
+    def __init__(self, task: Task, tier: Tier, evaluate_at: Callable) -> None:
+        self.task, self.tier, self.evaluate_at = task, tier, evaluate_at
+        self._known: dict[tuple, str] = {}
+
+    def of(self, contender: Contender, data: training.Data) -> plan.Program:
+        """Returns (schedule, names) → the hash of a contender's program."""
+
+        def program(schedule: str, names: tuple[str, ...]) -> str:
+            place = (contender.name, schedule, names, self._steps(data))
+            if place not in self._known:
+                make = functools.partial(self.make, contender, schedule, data)
+                self._known[place] = self._program(make, data, names)
+            return self._known[place]
+
+        return program
+
+    def make(
+        self, contender: Contender, schedule: str, data: training.Data, **hypers: Any
+    ) -> Any:
+        """Makes a contender's optimizer, with the schedule for a learning rate."""
+        steps = self._steps(data)
+        rate = schedules.schedule(schedule, hypers.pop(spaces.RATE), steps)
+        return contender.make(**{spaces.RATE: rate}, **hypers)
+
+    def _steps(self, data: training.Data) -> int:
+        return -(-len(data.train[1]) // self.task.problem.batch_size) * self.tier.epochs
+
+    def _program(
+        self, make: Callable, data: training.Data, names: tuple[str, ...]
+    ) -> str:
+        task = self.task
+        try:
+            return execute.program(task.problem, make, data, names, self.evaluate_at)
+        except Exception as error:  # whatever an optimizer of one's own raises: its
+            return f"fails: {type(error).__name__}"  # runs will fail, and are recorded
+
+
 class _Crew(NamedTuple):
     """Runs what is missing and writes it down."""
 
     book: ledger.Ledger
-    task: Task
-    tier: Tier
-    evaluate_at: Callable
+    programs: _Programs
     on_run: Callable[[Record], None]
 
     def run(
@@ -164,19 +206,10 @@ class _Crew(NamedTuple):
         for run in _missing(self.book, runs):
             groups.setdefault((run.schedule, *sorted(run.hypers)), []).append(run)
         for (schedule, *_), group in groups.items():
-            make = functools.partial(self.make, contender, schedule, data)
+            make = functools.partial(self.programs.make, contender, schedule, data)
             for record in self._ended(make, group, data):
                 self.book.write([record])
                 self.on_run(record)
-
-    def make(
-        self, contender: Contender, schedule: str, data: training.Data, **hypers: Any
-    ) -> Any:
-        """Makes a contender's optimizer, with the schedule for a learning rate."""
-        batches = -(-len(data.train[1]) // self.task.problem.batch_size)
-        steps = batches * self.tier.epochs
-        rate = schedules.schedule(schedule, hypers.pop(spaces.RATE), steps)
-        return contender.make(**{spaces.RATE: rate}, **hypers)
 
     def _ended(
         self, make: Callable, group: Sequence[Planned], data: training.Data
@@ -207,14 +240,14 @@ class _Crew(NamedTuple):
             chunk[:] = indices
 
         for trained in execute.trainings(
-            self.task.problem,
+            self.programs.task.problem,
             make,
             data,
             keys,
-            epochs=self.tier.epochs,
+            epochs=self.programs.tier.epochs,
             hypers=columns,
             on_block=on_block,
-            evaluate_at=self.evaluate_at,
+            evaluate_at=self.programs.evaluate_at,
             width=execute.GPU_WIDTH,
         ):
             seconds = (time.perf_counter() - began) / len(chunk)
