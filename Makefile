@@ -2,9 +2,7 @@
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
-# An editable install as a plain path, which editors and type checkers follow too.
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet \
-  -c constraints.txt --config-settings editable_mode=compat
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
 # Each worker keeps to neighbouring tests, which share their fixtures, until it is idle.
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
