@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,8 @@ from optax_lab import contract
 from optax_lab.runs import training
 from optax_lab.transforms import observing
 from tests import tiny
-from tests.paths import tree
+from tests.paths import jitted, stack, tree, unstack
+from tests.trajectories import advance
 
 NAMES = {"gradient_norm", "momentum_cosine", "unchanged", "update_norm", "update_ratio"}
 STEPS = 6
@@ -22,12 +25,18 @@ def flat(x):
 def watched(optimizer, params, grads, **extra):
     """Returns what is observed at each step, the parameters, and the last state."""
     optimizer = observing.observe(optimizer)
-    state, seen, update = optimizer.init(params), [], jax.jit(optimizer.update)
-    for g in grads:
-        updates, state = update(g, state, params, **extra)
-        params = optax.apply_updates(params, updates)
-        seen.append({name: float(value) for name, value in state.observed.items()})
-    return seen, params, state
+
+    def step(carry, g):
+        params, state = carry
+        updates, state = optimizer.update(g, state, params, **extra)
+        return (optax.apply_updates(params, updates), state), state.observed
+
+    @jitted
+    def run(params, rows):
+        return jax.lax.scan(step, (params, optimizer.init(params)), rows)
+
+    (params, state), seen = run(params, stack(grads))
+    return unstack(seen), params, state
 
 
 def cosine(a, b):
@@ -133,8 +142,12 @@ def stalled(steps=4000, **kwargs):
         state = optimizer.update(g, state, params)[1]
         return state, state.observed["unchanged"]
 
-    keys = jax.random.split(jax.random.key(0), steps)
-    return np.asarray(jax.lax.scan(step, optimizer.init(params), keys)[1])
+    @jax.jit
+    def run(key):
+        keys = jax.random.split(key, steps)
+        return jax.lax.scan(step, optimizer.init(params), keys)[1]
+
+    return np.asarray(run(jax.random.key(0)))
 
 
 def test_16_bit_averages_stall_when_rounded_to_nearest_and_not_at_random():
@@ -173,11 +186,7 @@ def test_the_steps_and_the_inner_state_are_what_they_were(name):
     optimizer = getattr(optax_lab, name)(0.1)
     params, grads = tree(0), [tree(1 + t) for t in range(STEPS)]
     _, ours, state = watched(optimizer, params, grads)
-    inner = optimizer.init(params)
-    update = jax.jit(optimizer.update)
-    for g in grads:
-        updates, inner = update(g, inner, params)
-        params = optax.apply_updates(params, updates)
+    params, inner = advance(optimizer, params, optimizer.init(params), stack(grads))
     same = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-14)
     jax.tree.map(same, ours, params)
     jax.tree.map(same, state.inner_state, inner)
@@ -289,9 +298,13 @@ def train(optimizer, **settings):
     return training.train(tiny.PROBLEM, optimizer, tiny.DATA, key, epochs=4, **settings)
 
 
+@functools.cache
+def observed_in_one_block():
+    return train(optax_lab.observe(optax_lab.adam(1e-2)))
+
+
 def test_a_training_records_what_was_observed_at_each_epochs_last_step():
-    plain = train(optax_lab.adam(1e-2))
-    seen = train(optax_lab.observe(optax_lab.adam(1e-2)))
+    plain, seen = train(optax_lab.adam(1e-2)), observed_in_one_block()
     tags = {f"optimizer/{name}" for name in NAMES}
     assert set(seen.history) == set(plain.history) | tags
     for tag, values in plain.history.items():
@@ -304,8 +317,8 @@ def test_a_training_records_what_was_observed_at_each_epochs_last_step():
 
 
 def test_blocks_of_any_length_observe_the_same():
-    optimizer = optax_lab.observe(optax_lab.adam(1e-2))
-    one, whole = train(optimizer, block=1), train(optimizer, block=4)
+    one = train(optax_lab.observe(optax_lab.adam(1e-2)), block=1)
+    whole = observed_in_one_block()
     jax.tree.map(np.testing.assert_array_equal, one.history, whole.history)
 
 
