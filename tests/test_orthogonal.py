@@ -30,7 +30,7 @@ def random(*shape, seed=0, is_complex=False):
     return jnp.asarray(x + 1j * r.normal(size=shape) if is_complex else x)
 
 
-shapes = st.tuples(st.integers(1, 6), st.integers(1, 6))
+shapes = st.sampled_from([(1, 1), (1, 6), (6, 1), (3, 3), (4, 6), (5, 2)])  # compiled
 seeds = st.integers(0, 1000)
 
 
