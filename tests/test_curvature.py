@@ -10,6 +10,7 @@ import optax_lab
 from optax_lab import ewma, transforms
 from optax_lab.runs import training
 from tests import tiny
+from tests.paths import jitted, unstack
 
 ESTIMATE = transforms.hutchinson_estimator_diag_hessian
 X = {"a": jnp.array([1.0, -2.0, 0.5]), "b": jnp.array(0.3)}
@@ -26,11 +27,13 @@ def bowl(x):
 
 def estimates(estimator, steps):
     """Returns the estimates of some steps on end."""
-    state, found = estimator.init(X), []
-    for _ in range(steps):
+
+    def step(state, _):
         diagonal, state = estimator.update(X, state, X, obj_fn=bent)
-        found.append(diagonal)
-    return found
+        return state, diagonal
+
+    scan = lambda: jax.lax.scan(step, estimator.init(X), None, steps)[1]
+    return unstack(jitted(scan)())
 
 
 # --- The estimate ---------------------------------------------------------------------
@@ -60,8 +63,9 @@ def test_their_mean_is_the_diagonal_of_the_hessian():
         diagonal, state = ESTIMATE().update(X, state, X, obj_fn=bent)
         return state, diagonal["a"]
 
-    found = jax.lax.scan(step, ESTIMATE().init(X), None, 4000)[1]
-    wanted = jnp.diagonal(jax.hessian(bent)(X)["a"]["a"])
+    scan = lambda: jax.lax.scan(step, ESTIMATE().init(X), None, 4000)[1]
+    found = jitted(scan)()
+    wanted = jnp.diagonal(jitted(jax.hessian(bent))(X)["a"]["a"])
     np.testing.assert_allclose(found.mean(0), wanted, atol=0.15)
 
 
@@ -80,11 +84,15 @@ def test_parameters_may_have_several_dtypes_where_optaxs_may_not():
 
 def test_curvature_is_renewed_at_every_kth_step_from_the_first_on():
     optimizer = optax_lab.sophia(0.1, update_interval=3)
-    state, params, seen = optimizer.init(X), X, []
-    for _ in range(7):
+
+    def step(carry, _):
+        params, state = carry
         updates, state = optimizer.update(params, state, params, obj_fn=bent)
         params = optax.apply_updates(params, updates)
-        seen.append(float(state[0].nu.average["b"]))
+        return (params, state), state[0].nu.average["b"]
+
+    scan = lambda: jax.lax.scan(step, (X, optimizer.init(X)), None, 7)[1]
+    seen = jitted(scan)().tolist()
     changes = [a != b for a, b in zip([0.0, *seen], seen, strict=False)]
     assert changes == [True, False, False, True, False, False, True]
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from optax_lab import ewma, precision
+from tests.paths import jitted
 
 EPS = 2.0**-23
 decays = st.floats(0.0, 0.99999, allow_subnormal=False)
@@ -146,10 +147,10 @@ def test_everything_is_finite_under_jit_vmap_and_grad_at_zero(decay):
         state = ewma.update(state, x, decay)
         return unread + jnp.sum(ewma.read(state)) + jnp.sum(ewma.smooth(x, decay))
 
-    value, slope = jax.jit(jax.vmap(jax.value_and_grad(total)))(jnp.zeros((3, 4)))
+    value, slope = jitted(jax.vmap(jax.value_and_grad(total)))(jnp.zeros((3, 4)))
     assert np.all(np.isfinite(value)) and np.all(np.isfinite(slope))
-    slope = jax.grad(lambda d: jnp.sum(ewma.smooth(jnp.arange(9.0), d)))(decay)
-    assert np.isfinite(slope)
+    of_decay = lambda d: jnp.sum(ewma.smooth(jnp.arange(9.0), d))
+    assert np.isfinite(jitted(jax.grad(of_decay))(decay))
 
 
 def test_a_start_other_than_zero_is_never_debiased():
@@ -213,15 +214,15 @@ def test_smooth_equals_the_loop_for_any_length_and_shape(time, shape, debias):
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.99, 0.9999])
 def test_smooth_in_float32_keeps_a_constant_within_the_bound(decay):
-    ours = ewma.smooth(jnp.full(10_000, 0.7, jnp.float32), decay)
+    ours = smooth(jnp.full(10_000, 0.7, jnp.float32), decay)
     error = np.max(np.abs(np.asarray(ours, np.float64) / np.float32(0.7) - 1))
     assert error <= EPS / (2 * (1 - decay)) + 4 * EPS
 
 
 def test_smooth_is_differentiable_in_the_series_and_in_the_decay():
     xs = jax.random.normal(jax.random.key(0), (100,))
-    f = lambda xs, decay: jnp.sum(ewma.smooth(xs, decay) ** 2)
-    by_x, by_decay = jax.jit(jax.grad(f, (0, 1)))(xs, 0.9)
+    f = jitted(lambda xs, decay: jnp.sum(ewma.smooth(xs, decay) ** 2))
+    by_x, by_decay = jitted(jax.grad(f.__wrapped__, (0, 1)))(xs, 0.9)
     h = 1e-6
     slope = (f(xs, 0.9 + h) - f(xs, 0.9 - h)) / (2 * h)
     np.testing.assert_allclose(by_decay, slope, rtol=1e-6)
@@ -259,8 +260,8 @@ def averages(decay, spread, key):
     """Averages N(1, spread²) for ten memories of 1/(1 − β): in bfloat16, in float32."""
 
     def step(states, i):
-        noise = jax.random.normal(jax.random.fold_in(jax.random.key(1), i), (200,))
-        x = 1 + spread * noise.astype(jnp.float32)
+        seed = jax.random.fold_in(jax.random.key(1), i)
+        x = 1 + spread * jax.random.normal(seed, (200,), jnp.float32)
         own = None if key is None else jax.random.fold_in(jax.random.key(key), i)
         short = ewma.update(states[0], x, decay, key=own)
         return (short, ewma.update(states[1], x, decay)), None

@@ -8,7 +8,7 @@ import pytest
 
 import optax_lab
 from tests.oracles import curvature
-from tests.paths import assert_same_path, run, tree
+from tests.paths import assert_same_path, jitted, run, stack, tree, unstack
 
 STEPS = 20
 WRAPPERS = {
@@ -24,12 +24,17 @@ every = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS.keys())
 
 def steps_of(optimizer, grads, params):
     """Returns the updates of every step."""
-    state, steps = optimizer.init(params), []
-    for g in grads:
+
+    def step(carry, g):
+        params, state = carry
         updates, state = optimizer.update(g, state, params)
-        params = optax.apply_updates(params, updates)
-        steps.append(updates)
-    return steps
+        return (optax.apply_updates(params, updates), state), updates
+
+    @jitted
+    def scan(params, rows):
+        return jax.lax.scan(step, (params, optimizer.init(params)), rows)[1]
+
+    return unstack(scan(params, stack(grads)))
 
 
 # --- Over anything --------------------------------------------------------------------
@@ -73,7 +78,7 @@ def test_types_stay_and_numbers_are_finite(wrap, dtype):
     optimizer, info = wrap(optax_lab.adam(0.1)), jnp.finfo(dtype)
     state = optimizer.init(params)
     kinds = jax.tree.map(lambda x: (x.shape, x.dtype), state)
-    update = jax.jit(optimizer.update)
+    update = jitted(optimizer.update)
     for size in (0.0, info.max, info.tiny, -info.max, 1e-3, 0.0):
         g = jax.tree.map(lambda p, s=size: jnp.full_like(p, s), params)
         updates, state = update(g, state, params)
