@@ -1,4 +1,5 @@
 # Strict from the first import: types are checked, and nothing is promoted silently.
+import inspect
 import os
 from pathlib import Path
 
@@ -25,6 +26,16 @@ from hypothesis import HealthCheck, settings
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def annotated_only(**checker):
+    """Checks what has annotations; rules make bare functions anew at every trace."""
+    checked = jaxtyped(**checker)
+    is_bare = lambda f: inspect.isfunction(f) and not f.__annotations__
+    return lambda f: f if is_bare(f) else checked(f)
+
+
+jaxtyped, jaxtyping.jaxtyped = jaxtyping.jaxtyped, annotated_only
 jaxtyping.install_import_hook("optax_lab", "beartype.beartype")
 
 settings.register_profile(
