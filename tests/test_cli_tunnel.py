@@ -35,6 +35,7 @@ def lab(tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_a_study_is_searched_reported_checked_and_gone_on_with(lab, tmp_path):
     broken = "def f(learning_rate):\n    return optax.GradientTransformation(1, 1)\n"
     (tmp_path / "broken_optim.py").write_text(f"import optax\n{broken}")
@@ -81,6 +82,7 @@ def test_a_study_is_searched_reported_checked_and_gone_on_with(lab, tmp_path):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_every_schedule_has_its_part_of_the_report(lab, tmp_path):
     schedules = ("constant", "cosine", "warmup_cosine")
     words = ("sgd", "adam", "--out", "here", "--schedule", *schedules, *SMALL)

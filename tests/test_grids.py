@@ -103,7 +103,9 @@ def test_on_convex_surfaces_lanes_are_the_single_descents(name, dtype):
 def test_elsewhere_they_are_over_the_first_hundred_steps(name):
     surface = SURFACES[name]()
     starts = surfaces.starts(surface, jax.random.key(0), 3)
-    assert_lanes_are_single_descents(surface, [1e-4, 1e-3], starts, steps=100)
+    # Far out, levy13 curves so much that a last bit grows to a step at 1e-3.
+    rates = [1e-5, 1e-4] if name == "levy13" else [1e-4, 1e-3]
+    assert_lanes_are_single_descents(surface, rates, starts, steps=100)
 
 
 @pytest.mark.parametrize("bad", [np.nan, 1e30])
