@@ -168,11 +168,11 @@ def smooth(
       An array of xs' shape, float32 or wider.
     """
     check_decay("decay", decay)
-    xs = precision.widen(xs)
-    width = math.prod(xs.shape[1:])
-    state = _smooth(xs.reshape(len(xs), width), decay)
+    series = precision.widen(xs)
+    width = math.prod(series.shape[1:])
+    state = _smooth(series.reshape(len(series), width), decay)
     average = state.average / state.weight[:, None] if debias else state.average
-    return average.reshape(xs.shape)
+    return average.reshape(series.shape)
 
 
 def half_life(steps: ArrayLike) -> ArrayLike:

@@ -80,11 +80,11 @@ def sign_flips(
       seed: of the random patterns.
       resamples: how many are drawn.
     """
-    if slacks is None:
-        slacks = 64 * np.finfo(float).eps * np.abs(differences).sum(axis=1)
+    rounding = 64 * np.finfo(float).eps * np.abs(differences).sum(axis=1)
+    apart = rounding if slacks is None else slacks
     if differences.shape[1] > EXACT:
-        return _random(differences, slacks, seed, resamples)
-    return np.array([_exact(*test) for test in zip(differences, slacks, strict=True)])
+        return _random(differences, apart, seed, resamples)
+    return np.array([_exact(*test) for test in zip(differences, apart, strict=True)])
 
 
 def holm(p_values: Values) -> Float[np.ndarray, " runs"]:

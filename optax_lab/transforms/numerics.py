@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -247,7 +247,7 @@ def _at_least_32(dtype: Any) -> Any:
     return np.float32 if jnp.dtype(dtype).itemsize < 4 else jnp.dtype(dtype)
 
 
-def is_function(given: Any) -> bool:
+def is_function(given: Any) -> TypeGuard[Callable[..., Any]]:
     """Whether a tree or a function of one is the function.
 
     A module of parameters is a tree, though it can be called.
