@@ -483,3 +483,9 @@ def test_16_bit_averages_arrive_where_nearest_rounding_stalls():
 def test_an_unknown_rounding_is_refused():
     with pytest.raises(ValueError, match=r"rounding must be .*, got 'up'"):
         numerics.check_rounding("up")
+
+
+def test_a_rate_that_is_tried_may_be_the_default_one():
+    make = with_(optax_lab.adam, learning_rate=0.25)
+    for line in ("array_is_a_number", "schedule_is_a_number"):
+        assert contract.judge(LINES[line], make).verdict == "kept"

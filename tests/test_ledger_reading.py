@@ -80,6 +80,21 @@ def test_a_study_is_read_while_it_is_written_and_nothing_can_be_written(study):
             reader.write([RUN._replace(key="m")])
 
 
+def test_reading_leaves_nothing_beside_a_study(study):
+    before = sorted(study.parent.iterdir())
+    with ledger.reading(study) as book:
+        assert book.keys() == {"k"}
+    assert sorted(study.parent.iterdir()) == before
+
+
+def test_a_study_is_read_through_a_link_while_it_is_written(study, tmp_path):
+    (tmp_path / "link.db").symlink_to(study)
+    with ledger.opened(study, {"facts": {}}) as book:
+        book.write([RUN._replace(key="l")])
+        with ledger.reading(tmp_path / "link.db") as reader:
+            assert reader.keys() == {"k", "l"}
+
+
 def test_a_name_with_marks_of_an_address_is_read(study, tmp_path):
     odd = tmp_path / "a?b#c%20.db"
     shutil.copy(study, odd)

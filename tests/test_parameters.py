@@ -160,6 +160,15 @@ def test_the_averages_of_all_groups_are_read_as_one_tree():
             jax.tree.map(np.testing.assert_array_equal, found, read[0])
 
 
+def test_the_averages_of_groups_that_are_named_by_whole_layers_are_one_tree():
+    layer = {"w": jnp.ones((2, 2)), "b": jnp.ones(2)}
+    params = {"first": layer, "second": [layer, layer]}
+    group = optax_lab.with_param_ema(optax_lab.sgd(0.1), 0.5)
+    split = optax.partition({"x": group, "y": group}, {"first": "x", "second": "y"})
+    found = optax_lab.param_ema(split.init(params))
+    jax.tree.map(np.testing.assert_array_equal, found, params)
+
+
 def test_a_group_without_an_average_is_masked_and_other_decays_are_refused():
     params = {"a": jnp.ones(3), "b": jnp.ones(2)}
     group = lambda decays: optax_lab.with_param_ema(optax_lab.sgd(0.1), decays)

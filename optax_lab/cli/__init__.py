@@ -6,6 +6,7 @@ import io
 import operator
 import os
 import signal
+import stat
 import sys
 import threading
 import warnings
@@ -76,6 +77,14 @@ def _print_what_can_be() -> None:
             stream.reconfigure(errors="replace")
 
 
+def _leave_terminal() -> None:
+    """Writes to nothing what went to a terminal, which has gone: it would raise."""
+    for file in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(file).st_mode):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), file)
+
+
 @contextlib.contextmanager
 def _ended_like_ctrl_c() -> Iterator[list[int]]:
     """Makes SIGTERM and SIGHUP act as Ctrl-C does, and lists those that came."""
@@ -83,6 +92,8 @@ def _ended_like_ctrl_c() -> Iterator[list[int]]:
 
     def end(number: int, frame: Any) -> None:
         received.append(number)
+        if number == getattr(signal, "SIGHUP", None):
+            _leave_terminal()
         act = signal.getsignal(signal.SIGINT)
         if not callable(act):  # a shell's background job ignores Ctrl-C
             raise KeyboardInterrupt
@@ -91,8 +102,9 @@ def _ended_like_ctrl_c() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield received  # signals go to the main thread
         return
-    # What is ignored stays so: that is how nohup works.
-    heeded = [n for n in _ENDING if signal.getsignal(n) != signal.SIG_IGN]
+    # What is ignored stays so: that is how nohup works. None is a handler of C's.
+    left = (signal.SIG_IGN, None)
+    heeded = [n for n in _ENDING if signal.getsignal(n) not in left]
     before = {number: signal.signal(number, end) for number in heeded}
     try:
         yield received

@@ -148,19 +148,27 @@ def report(
     if folder:
         manifest.write(folder.path / "summary.json", document)
         document |= {"folder": folder.path, "next": list(hints)}
+    machine = settings.json or getattr(settings, "csv", False)
+    wrote = _wrote(status, folder, hints) if folder else ""
     with _printed() as failed:
-        machine = settings.json or getattr(settings, "csv", False)
         if settings.json:
             sys.stdout.write(manifest.to_json(document))
         elif machine:
             sys.stdout.write(to_csv(tables[0].rows))
         else:
             _print_tables(tables)
-        if folder:
-            wrote = f"{status}: wrote {folder.path}{os.sep} ({_contents(folder.path)})"
-            lines = [wrote, *(f"next: {hint}" for hint in hints)]
-            print("\n".join(lines), file=sys.stderr if machine else sys.stdout)
+        if not machine:
+            sys.stdout.write(wrote)
+    if machine and wrote:
+        with contextlib.suppress(OSError):  # the results are out
+            print(wrote, end="", file=sys.stderr, flush=True)
     return max(EXIT[status], EXIT["failed"] if failed else 0)
+
+
+def _wrote(status: str, folder: Folder, hints: Iterable[str]) -> str:
+    """Writes what is in a folder now, and what to type next."""
+    wrote = f"{status}: wrote {folder.path}{os.sep} ({_contents(folder.path)})"
+    return "\n".join([wrote, *(f"next: {hint}" for hint in hints), ""])
 
 
 @contextlib.contextmanager
@@ -209,8 +217,9 @@ def program(name: str) -> str:
 
 
 def say(line: str) -> None:
-    """Writes one line for people to stderr."""
-    print(f"optax-lab: {line}", file=sys.stderr, flush=True)
+    """Writes one line for people to stderr, if it can be written."""
+    with contextlib.suppress(OSError):
+        print(f"optax-lab: {line}", file=sys.stderr, flush=True)
 
 
 def _make(settings: Settings) -> Path:

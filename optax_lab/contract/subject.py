@@ -184,7 +184,9 @@ def _quick() -> dict[str, int | bool]:
 def shared(make: Make, **numbers: float) -> Any:
     """Builds an optimizer `at_rate`, with a compiled `update` kept for other lines."""
     default = {n: p.default for n, p in parameters(make).items()}
-    is_default = lambda n, x: isinstance(default[n], int | float) and default[n] == x
+    name = rate(make)  # which is RATE unless it is given
+    is_number = lambda x: isinstance(x, int | float)
+    is_default = lambda n, x: n != name and is_number(default[n]) and default[n] == x
     other = tuple((n, x) for n, x in numbers.items() if not is_default(n, x))
     return _shared(make, other, jax.config.jax_enable_x64)
 

@@ -103,7 +103,15 @@ def run(optimizer: optax.GradientTransformation) -> tuple[Response, list[Answer]
         starts = _levels(state)
         step = jax.vmap(_step(optax.with_extra_args_support(optimizer)))
         carry = jax.tree.map(lambda x: jnp.stack([x] * 3), (params, state))
-        steps = jax.jit(lambda carry, inputs: jax.lax.scan(step, carry, inputs)[1])
+
+        @jax.jit
+        def steps(carry, inputs):
+            # Apart, because a state's dtypes may settle at the first step.
+            carry, first = step(carry, inputs[0])
+            _, rest = jax.lax.scan(step, carry, inputs[1:])
+            joined = lambda x, xs: jnp.concatenate([x[None], xs])
+            return jax.tree.map(joined, first, rest)
+
         series = jax.device_get(steps(carry, inputs))
     update, *kept = jax.tree.map(_response, series)
     return update, [_answer(*both) for both in zip(starts, kept, strict=True)]

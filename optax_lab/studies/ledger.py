@@ -216,20 +216,14 @@ def reading(path: str | os.PathLike) -> Iterator[Ledger]:
 
 def _readable(path: Path) -> sqlite3.Connection:
     """Connects to a study for reading only."""
+    whole = path.resolve()
+    # While a process has a study open, a -wal file is beside it. Without one SQLite
+    # would make one, and leave it there.
+    is_open = whole.with_name(f"{whole.name}-wal").exists()
+    how = "mode=ro" if is_open else "immutable=1"
     with _called_a_study(path):
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        try:
-            tables = _tables(connection)
-        except sqlite3.OperationalError:
-            wal = path.with_name(f"{path.name}-wal")
-            if wal.exists() and wal.stat().st_size:
-                raise
-            # Beside a file that nobody has open SQLite needs to make another, which a
-            # read-only medium does not let it do.
-            connection.close()
-            only = f"{path.resolve().as_uri()}?immutable=1"
-            connection = sqlite3.connect(only, uri=True)
-            tables = _tables(connection)
+        connection = sqlite3.connect(f"{whole.as_uri()}?{how}", uri=True)
+        tables = _tables(connection)
         if not tables:
             copied = "a copy of a running study needs its -wal file too"
             raise ValueError(f"{path}: no study: it is empty ({copied})")

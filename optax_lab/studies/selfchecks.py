@@ -55,7 +55,8 @@ def aa_rate(
     shuffles = np.random.default_rng(seed).permuted(shuffles, axis=1)
     half = len(values) // 2
     differences = shuffles[:, :half] - shuffles[:, -half:]
-    slack = resolution.relative(values) * np.abs(values).sum()
+    rounding = max(resolution.relative(values), 64 * np.finfo(float).eps)
+    slack = rounding * np.abs(values).sum()
     p_values = verdicts.sign_flips(differences, np.full(splits, slack), seed=seed)
     wrong = int((p_values <= level).sum())
     low, high = stats.binomtest(wrong, splits).proportion_ci(0.95, method="wilson")

@@ -253,4 +253,5 @@ def is_function(given: Any) -> TypeGuard[Callable[..., Any]]:
     A module of parameters is a tree, though it can be called.
     """
     leaves = jax.tree.leaves(given)
-    return bool(leaves) and all(map(callable, leaves))
+    is_partial = isinstance(given, jax.tree_util.Partial)
+    return is_partial or (bool(leaves) and all(map(callable, leaves)))

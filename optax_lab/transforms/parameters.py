@@ -1,5 +1,6 @@
 # Averages of the parameters, which any optimizer can carry along.
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -193,9 +194,18 @@ def param_ema(state: PyTree) -> PyTree:
         told = " and ".join(sorted(map(str, kinds)))
         raise ValueError(f"groups must have decays alike, and not {told}")
     read = [jax.tree.map(ewma.read, each, is_leaf=is_ewma) for each in found]
-    is_hidden = lambda x: isinstance(x, optax.MaskedNode)
-    seen = lambda *leaves: next((x for x in leaves if not is_hidden(x)), leaves[0])
-    return jax.tree.map(seen, *read, is_leaf=is_hidden)
+    return functools.reduce(_merged, read)
+
+
+def _merged(a: PyTree, b: PyTree) -> PyTree:
+    """Returns a tree with what another has where `optax.masked` hid leaves or parts."""
+    if isinstance(a, optax.MaskedNode) or isinstance(b, optax.MaskedNode):
+        return b if isinstance(a, optax.MaskedNode) else a
+    children, node = jax.tree.flatten(a, is_leaf=lambda x: x is not a)
+    if any(child is a for child in children):  # a leaf; the first average counts
+        return a
+    others = jax.tree.leaves(b, is_leaf=lambda x: x is not b)
+    return jax.tree.unflatten(node, map(_merged, children, others))
 
 
 def start(params: PyTree, decay: Any = 0.0, dtype: Any = None) -> ewma.Ewma:
