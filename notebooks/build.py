@@ -60,14 +60,22 @@ def execute(
       fast: with fewer steps and epochs, for a test.
       timeout: seconds that any one of its cells may take.
     """
-    notebook = copy.deepcopy(notebook)
     environment = os.environ | {"OPTAX_LAB_FAST": "1" if fast else ""}
     place = {"metadata": {"path": str(FOLDER)}}
     # What is printed comes in pieces that differ from run to run.
     settings = {"timeout": timeout, "resources": place, "coalesce_streams": True}
-    client = nbclient.NotebookClient(notebook, **settings)
-    client.execute(env=environment)
-    return notebook
+    for attempt in (1, 2):
+        ran = copy.deepcopy(notebook)
+        try:
+            nbclient.NotebookClient(ran, **settings).execute(env=environment)
+            break
+        except nbclient.exceptions.CellTimeoutError as error:
+            # A kernel loses a message now and then (ipython/ipykernel#1554), and waits
+            # for its client while that waits for it; a new one seldom does so too.
+            if attempt == 2:
+                raise
+            print(f"once more in a new kernel: {error}", file=sys.stderr)
+    return ran
 
 
 def tidied(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -223,6 +223,28 @@ def error_of(cell):
     return (raised[0].ename, raised[0].evalue) if raised else None
 
 
+def test_a_notebook_whose_kernel_loses_a_message_is_run_once_more(monkeypatch):
+    lost, tries = build.nbclient.exceptions.CellTimeoutError("lost"), []
+
+    class Client:
+        def __init__(self, notebook, **settings):
+            self.notebook = notebook
+
+        def execute(self, env):
+            tries.append(self.notebook)
+            self.notebook.metadata["by"] = len(tries)
+            if len(tries) in fails:
+                raise lost
+
+    monkeypatch.setattr(build.nbclient, "NotebookClient", Client)
+    notebook, fails = source_of(STEMS[0]), {1}
+    assert build.execute(notebook).metadata["by"] == 2
+    assert "by" not in notebook.metadata
+    fails = {3, 4}
+    with pytest.raises(type(lost)):
+        build.execute(notebook)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, from SQLAlchemy
 def test_it_runs_to_its_end_in_the_fast_way_and_every_blank_stops_at_its_cell(graded):
