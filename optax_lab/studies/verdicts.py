@@ -123,7 +123,8 @@ def bca_interval(
     if len(differences) < 2:
         return scores.Interval(mean, np.nan, np.nan)
     size = max(np.abs(a).max(), np.abs(b).max())
-    if np.ptp(differences) <= 4 * resolution.relative(a, b) * size:  # but for rounding
+    rounding = max(4 * resolution.relative(a, b), 64 * np.finfo(float).eps)
+    if np.ptp(differences) <= rounding * size:  # the same but for that
         return scores.Interval(mean, mean, mean)
     # Scaled, because the acceleration takes third powers, which underflow.
     unit = np.abs(differences).max()
