@@ -253,6 +253,20 @@ def averages_of_parameters():
     close(optax_lab.param_ema(state)["a"], x)
 
 
+def averages_of_groups():
+    params = {"a": jnp.ones(2), "b": [jnp.full(1, 2.0), jnp.full(3, 3.0)], "c": 4.0}
+    group = optax_lab.with_param_ema(optax_lab.sgd(0.1), 0.5)
+    groups = {"x": group, "y": group, "z": optax.sgd(0.1)}
+    labels = {"a": "x", "b": "y", "c": "z"}
+    found = optax_lab.param_ema(optax.partition(groups, labels).init(params))
+    assert jax.tree.structure(found) == jax.tree.structure(
+        params | {"c": optax.MaskedNode()}
+    )
+    jax.tree.map(close, found, params | {"c": optax.MaskedNode()})
+    parts = optax_lab.param_ema(optax.partition(groups, "x").init(params))
+    jax.tree.map(close, parts, params)
+
+
 def a_distance_of_nothing_and_in_16_bits():
     x = jnp.array([1.0, -2.0])
     optimizer = distance.scale_by_prodigy(estim_lr0=0.5)
@@ -351,7 +365,7 @@ ALL = {
         matrix_judges.stacks_of_matrices,
         matrix_judges.matrices_without_an_average,
     ],
-    "parameters": [averages_of_parameters],
+    "parameters": [averages_of_parameters, averages_of_groups],
     "partition": [matrix_judges.leaves_of_two_kinds],
     "rectified": [a_weight_that_comes_to_rest],
     "rms": [a_variance_under_another_denominator],
