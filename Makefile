@@ -4,6 +4,9 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
+# Rewritten tests and checked code are compiled once, not in every process.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Each worker keeps to neighbouring tests, which share their fixtures, until it is idle.
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 
@@ -12,11 +15,11 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 compare: .venv/.installed
 	$(BIN)/optax-lab compare $(ARGS)
 
-# What one runs before every commit: no kernels, no processes.
+# What one runs before every commit: no kernels, no processes, a third of the examples.
 test: .venv/.tests lint
-	$(PYTEST) -m "not slow" --ignore tests/peers $(ARGS)
+	$(PYTEST) -m "not slow" --ignore tests/peers --hypothesis-profile brief $(ARGS)
 
-# That, and notebooks, tries of every benchmark, commands as processes, mutation.
+# All examples, and notebooks, tries of every benchmark, commands as processes, mutation.
 test-all: .venv/.tests lint
 	$(PYTEST) --ignore tests/peers $(ARGS)
 

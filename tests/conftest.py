@@ -2,6 +2,7 @@
 import gc
 import inspect
 import os
+import re
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -12,6 +13,8 @@ os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
 )
+# Lines of Python are of no use in programs that nobody reads, and a tenth of the time.
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 # One cache of compiled programs for all workers and for every process that a test
 # starts: children, kernels and benchmarks inherit the environment.
 os.environ.setdefault(
@@ -29,24 +32,36 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-def annotated_only(**checker):
-    """Checks what has annotations; rules make bare functions anew at every trace."""
-    checked = jaxtyped(**checker)
-    is_bare = lambda f: inspect.isfunction(f) and not f.__annotations__
-    return lambda f: f if is_bare(f) else checked(f)
+def as_annotated(*, typechecker):
+    """Checks shapes where annotations have them, and else types, at half the cost.
+
+    What has no annotations is left alone: rules make such functions at every trace.
+    """
+    shaped = jaxtyped(typechecker=typechecker)
+
+    def check(f):
+        if not inspect.isfunction(f):
+            return shaped(f)
+        if not f.__annotations__:
+            return f
+        axes = re.search(r"jaxtyping\.\w+\[", repr(f.__annotations__))
+        return shaped(f) if axes else typechecker(f)
+
+    return check
 
 
-jaxtyped, jaxtyping.jaxtyped = jaxtyping.jaxtyped, annotated_only
+jaxtyped, jaxtyping.jaxtyped = jaxtyping.jaxtyped, as_annotated
 jaxtyping.install_import_hook("optax_lab", "beartype.beartype")
 
 settings.register_profile(
-    "lab",
+    "whole",
     deadline=None,  # the first example of a test compiles
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=True,  # a red run is red again
     max_examples=25,
 )
-settings.load_profile("lab")
+settings.register_profile("brief", settings.get_profile("whole"), max_examples=8)
+settings.load_profile("whole")  # `make test` asks for the other
 
 
 def pytest_collection_finish(session):

@@ -2,14 +2,15 @@
 
 import ast
 import copy
+import functools
+import importlib
 import re
 import shutil
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
-import nbformat
 import pytest
 
 from optax_lab.checks import (
@@ -28,19 +29,24 @@ from optax_lab.checks.exercise import Exercise
 from tests import mistaken
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "notebooks"))
-build = pytest.importorskip("build", reason="the extra `teach` is not installed")
-
-STEMS = [path.stem for path in build.SOURCES]
+STEMS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 BANNERS = ("START OF YOUR CODE", "END OF YOUR CODE")
 
 
+@functools.cache
+def builder():
+    """Returns `notebooks/build.py`; Jupyter's schemas take seconds to import."""
+    sys.path.insert(0, str(ROOT / "notebooks"))
+    pytest.importorskip("nbgrader", reason="the extra `teach` is not installed")
+    return importlib.import_module("build")
+
+
 def source_of(stem):
-    return build.read(ROOT / "notebooks" / f"{stem}.py")
+    return builder().read(ROOT / "notebooks" / f"{stem}.py")
 
 
 def committed(stem, folder="notebooks"):
-    return nbformat.read(ROOT / folder / f"{stem}.ipynb", 4)
+    return builder().nbformat.read(ROOT / folder / f"{stem}.ipynb", 4)
 
 
 def cells_of(notebook):
@@ -87,7 +93,7 @@ def test_a_committed_notebook_has_the_cells_of_its_source(stem):
     source = source_of(stem)
     assert cells_of(committed(stem)) == cells_of(source)
     given = committed(stem, "notebooks/student")
-    assert cells_of(given) == cells_of(build.blanked(source))
+    assert cells_of(given) == cells_of(builder().blanked(source))
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -185,7 +191,7 @@ def test_colab_keeps_its_own_jax(stem):
 class Graded(NamedTuple):
     """Holds what nbgrader ran of a submission, in the fast way, and what it gave."""
 
-    notebook: nbformat.NotebookNode
+    notebook: Any
     score: float
     most: float
 
@@ -194,7 +200,7 @@ class Graded(NamedTuple):
 def graded(request, tmp_path_factory):
     """Grades an empty and a full submission of one notebook."""
     folder, stem = tmp_path_factory.mktemp("course"), request.param
-    build.release(folder, [ROOT / "notebooks" / f"{stem}.py"])
+    builder().release(folder, [ROOT / "notebooks" / f"{stem}.py"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPTAX_LAB_FAST", "1")
         empty, full = grade(folder, "empty", "release"), grade(folder, "full", "source")
@@ -204,16 +210,16 @@ def graded(request, tmp_path_factory):
 def grade(folder, student, kind):
     """Hands in a notebook of a course as it is released, or as its source is."""
     submitted, ran = (
-        folder / place / student / build.ASSIGNMENT
+        folder / place / student / builder().ASSIGNMENT
         for place in ("submitted", "autograded")
     )
-    shutil.copytree(folder / kind / build.ASSIGNMENT, submitted)
-    grader = build.course(folder)
-    result = grader.autograde(build.ASSIGNMENT, student, create=True)
+    shutil.copytree(folder / kind / builder().ASSIGNMENT, submitted)
+    grader = builder().course(folder)
+    result = grader.autograde(builder().ASSIGNMENT, student, create=True)
     assert result["success"], result["log"]
     with grader.gradebook as book:
-        (found,) = book.find_submission(build.ASSIGNMENT, student).notebooks
-        notebook = nbformat.read(ran / f"{found.name}.ipynb", 4)
+        (found,) = book.find_submission(builder().ASSIGNMENT, student).notebooks
+        notebook = builder().nbformat.read(ran / f"{found.name}.ipynb", 4)
         return Graded(notebook, found.score, found.max_score)
 
 
@@ -224,7 +230,7 @@ def error_of(cell):
 
 
 def test_a_notebook_whose_kernel_loses_a_message_is_run_once_more(monkeypatch):
-    lost, tries = build.nbclient.exceptions.CellTimeoutError("lost"), []
+    lost, tries = builder().nbclient.exceptions.CellTimeoutError("lost"), []
 
     class Client:
         def __init__(self, notebook, **settings):
@@ -236,13 +242,13 @@ def test_a_notebook_whose_kernel_loses_a_message_is_run_once_more(monkeypatch):
             if len(tries) in fails:
                 raise lost
 
-    monkeypatch.setattr(build.nbclient, "NotebookClient", Client)
+    monkeypatch.setattr(builder().nbclient, "NotebookClient", Client)
     notebook, fails = source_of(STEMS[0]), {1}
-    assert build.execute(notebook).metadata["by"] == 2
+    assert builder().execute(notebook).metadata["by"] == 2
     assert "by" not in notebook.metadata
     fails = {3, 4}
     with pytest.raises(type(lost)):
-        build.execute(notebook)
+        builder().execute(notebook)
 
 
 @pytest.mark.slow
@@ -271,7 +277,7 @@ def test_an_empty_submission_scores_nothing_and_the_solution_all(graded):
 def test_it_runs_to_its_end_in_the_full_way(stem, monkeypatch):
     # Trainings of minutes: compiled as a user's, they take a quarter less.
     monkeypatch.delenv("XLA_FLAGS", raising=False)
-    build.execute(source_of(stem))
+    builder().execute(source_of(stem))
 
 
 # --- Mistakes -------------------------------------------------------------------------
@@ -350,14 +356,14 @@ def test_a_kernel_shows_what_is_told_of_a_mistake_of_every_task(stem):
     every_mistake, source = mistaken.EDITS[stem], source_of(stem)
     cells, notebook = by_name(source), copy.deepcopy(source)
     edits = [(of, *next(iter(wrong.items()))) for of, wrong in every_mistake.items()]
-    notebook.cells = [nbformat.v4.new_code_cell(defined(stem), id="defined")]
+    notebook.cells = [builder().nbformat.v4.new_code_cell(defined(stem), id="defined")]
     for task, _, changes in edits:
         filled = copy.deepcopy(cells[task])
         filled.source = written(cells[task], changes)
         checked = copy.deepcopy(cells[f"check-{task}"])
         checked.metadata["tags"] = ["raises-exception"]
         notebook.cells += [filled, checked]
-    checked = build.execute(notebook, fast=True).cells[2::2]
+    checked = builder().execute(notebook, fast=True).cells[2::2]
     for (task, mistake, _), cell in zip(edits, checked, strict=True):
         is_told(task, mistake, *(error_of(cell) or (None, "nothing")))
 
@@ -380,9 +386,9 @@ def test_every_mistake_that_a_check_knows_is_made_in_a_notebook():
 
 @pytest.mark.slow
 def test_what_a_teacher_hands_out_is_what_is_committed(tmp_path):
-    build.release(tmp_path)
+    builder().release(tmp_path)
     for stem in STEMS:
-        path = tmp_path / "release" / build.ASSIGNMENT / f"{stem}.ipynb"
-        assert [c.source for c in nbformat.read(path, 4).cells] == [
+        path = tmp_path / "release" / builder().ASSIGNMENT / f"{stem}.ipynb"
+        assert [c.source for c in builder().nbformat.read(path, 4).cells] == [
             c.source for c in committed(stem, "notebooks/student").cells
         ]
