@@ -27,9 +27,11 @@ def from_keras(
 
     SGD's variables are called as Lion's, and RMSprop's as Adam's: only the name of
     Keras' optimizer tells them apart, and not if it was given one of its own.
-    The variable that Keras' optimizer was built with as number i is leaf i of
-    `jax.tree.leaves(params)`, which has the keys of dicts sorted, unless `order` says
-    otherwise.
+    A leaf whose keys make the name of a variable, as "dense" and "kernel" make
+    `dense_kernel`, is that one. Where names do not tell, nor `order`, the variable that
+    Keras' optimizer was built with as number i is leaf i of `jax.tree.leaves(params)`,
+    which has the keys of dicts sorted: what is written there in another order is
+    refused, unless shapes tell.
 
     Args:
       optimizer: one of `dialects.keras`, or one that keeps the same.
@@ -104,6 +106,9 @@ def to_keras(
 
 _STEP, _RATE = "iteration", "learning_rate"
 
+# Where arrays are, by their key and their parameter's number.
+_Places = dict[tuple[str, int | None], int]
+
 
 # --- Its list of variables ------------------------------------------------------------
 
@@ -138,10 +143,10 @@ def _matched(
       ValueError: if variables are missing, or there are others.
     """
     is_factored = any(isinstance(s.leaf.node, factors.LastFactorsState) for s in found)
-    places = (_triples if is_factored else _by_suffix)(variables)
-    own = {number for _, number in places if number is not None}
-    size = len(jax.tree.leaves(params))
-    numbers = slots.order(params, order, len(own) if own else size, _NAME)
+    places, owners = (_triples if is_factored else _by_suffix)(variables)
+    called = [owners[number] for number in sorted(owners)]
+    size = len(called) or len(jax.tree.leaves(params))
+    numbers = slots.order(params, order, size, _NAME, called)
     if not is_factored:  # there every parameter has all three, used or not
         there = [[k for k, n in places if n in (None, number)] for number in numbers]
         slots.check_keys(found, there, params, _NAME)
@@ -149,8 +154,8 @@ def _matched(
     return {places[slot.key.name, number(slot)]: slot for slot in found}
 
 
-def _by_suffix(variables: Sequence[Any]) -> dict[tuple[str, int | None], int]:
-    """Returns the places of arrays by their key and their parameter's number.
+def _by_suffix(variables: Sequence[Any]) -> tuple[_Places, dict[int, str]]:
+    """Returns the places of arrays, and the names of parameters by their numbers.
 
     They are called `dense_kernel_momentum`, and parameters may share a name. Arrays of
     one key are in the parameters' order; what only some have, as Muon's velocities,
@@ -177,22 +182,23 @@ def _by_suffix(variables: Sequence[Any]) -> dict[tuple[str, int | None], int]:
         if owners.setdefault(number, owner) != owner:
             raise ValueError(f"{name} is in the place of {owners[number]}'s {key}")
         places[key, number] = at
-    return places
+    return places, owners
 
 
-def _triples(variables: Sequence[Any]) -> dict[tuple[str, int | None], int]:
+def _triples(variables: Sequence[Any]) -> tuple[_Places, dict[int, str]]:
     """Returns the same of Adafactor, whose rows and columns have no names.
 
     Raises:
-      ValueError: if every third one is not a velocity.
+      ValueError: if every third one is not the velocity of the two before it.
     """
     rows = list(_arrays(variables))
-    suffixes = [_split(name)[1] for _, name in rows]
-    if suffixes != [None, None, "velocity"] * (len(rows) // 3):
-        told = ", ".join(name for _, name in rows) or "nothing"
+    names = [name for _, name in rows]
+    owners = dict(enumerate(names[::3]))
+    if names != [f"{n}{end}" for n in owners.values() for end in ("", "", "_velocity")]:
+        told = ", ".join(names) or "nothing"
         raise ValueError(f"these are not the variables of Keras' Adafactor: {told}")
     keys = ("r", "c", "velocity")
-    return {(keys[n % 3], n // 3): at for n, (at, _) in enumerate(rows)}
+    return {(keys[n % 3], n // 3): at for n, (at, _) in enumerate(rows)}, owners
 
 
 def _arrays(variables: Sequence[Any]) -> Iterator[tuple[int, str]]:

@@ -1,7 +1,7 @@
 # PyTorch's `state_dict()`: for each parameter, by number, a dict of tensors.
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -33,9 +33,12 @@ def from_pytorch(
     """Returns the state that goes on where an optimizer of PyTorch stopped.
 
     Adam, AdamW and RAdam keep the same, so a state of one is taken for another's.
-    Parameter i of PyTorch is leaf i of `jax.tree.leaves(params)`, which has the keys of
-    dicts sorted, unless `order` says otherwise. Shapes are PyTorch's: a linear layer
-    whose weight is transposed here needs its averages transposed first.
+    An optimizer made of `model.named_parameters()` keeps their names; a leaf whose keys
+    make one, as "0" and "weight" make `0.weight`, is that parameter. Without names or
+    `order`, parameter i of PyTorch is leaf i of `jax.tree.leaves(params)`, which has
+    the keys of dicts sorted: what is written there in another order is refused, unless
+    shapes tell. Shapes are PyTorch's: a linear layer whose weight is transposed here
+    needs its averages transposed first.
 
     Args:
       optimizer: one of `dialects.pytorch`, or one that keeps the same.
@@ -113,7 +116,7 @@ def to_pytorch(
     inputs.check_torch_optimizer(torch_optimizer)
     groups = torch_optimizer.param_groups
     tensors = [tensor for group in groups for tensor in group["params"]]
-    numbers = slots.order(params, order, len(tensors), _NAME)
+    numbers = slots.order(params, order, len(tensors), _NAME, _called(groups))
     _check_params(params, tensors, numbers)
     nodes.check(state, optimizer.init(params))
     found = slots.find(state, params, pytorch_names.TABLE, _NAME)
@@ -152,13 +155,19 @@ def _kept(
     """Returns what each leaf of the parameters is called there, and its arrays."""
     state, groups = state_dict["state"], state_dict["param_groups"]
     numbers = [number for group in groups for number in group["params"]]
-    places = slots.order(params, order, len(numbers), _NAME)
+    places = slots.order(params, order, len(numbers), _NAME, _called(groups))
     if odd := set(state) - set(numbers):
         raise ValueError(f"state_dict has a state for {odd}, which are no parameters")
     # None is what some versions keep in the place of nothing.
     entry = lambda n: {k: v for k, v in state.get(n, {}).items() if v is not None}
     at = [numbers[place] for place in places]
     return [(f"state_dict['state'][{n}]", entry(n)) for n in at]
+
+
+def _called(groups: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Returns the names of all parameters, or nothing if a group has none."""
+    names = [group.get("param_names") for group in groups]
+    return [name for group in names for name in group] if all(names) else []
 
 
 def _value(slot: slots.Slot, kept: list[tuple[str, dict[str, Any]]]) -> np.ndarray:

@@ -1,7 +1,8 @@
 # Which array of a framework belongs to which leaf of a state.
 
 import operator
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -134,18 +135,25 @@ def keys(found: list[Slot], count: int) -> list[list[str]]:
 
 
 def order(
-    params: PyTree, given: PyTree | None, count: int, framework: str
+    params: PyTree,
+    given: PyTree | None,
+    count: int,
+    framework: str,
+    called: Sequence[str] | None = None,
 ) -> list[int]:
     """Returns the framework's number of each leaf of the parameters.
 
     Args:
       params: the parameters.
-      given: a tree like them of those numbers; None for JAX's order.
+      given: a tree like them of those numbers; None for what their names say, and else
+        for JAX's order.
       count: how many parameters the framework has.
       framework: its name, for errors.
+      called: what the framework calls them, by number, if it says so.
 
     Raises:
-      ValueError: if the numbers are not those from 0 to `count` − 1.
+      ValueError: if the numbers are not those from 0 to `count` − 1, or neither names
+        nor shapes tell what JAX's order and that of the keys of dicts tell otherwise.
     """
     size = len(jax.tree.leaves(params))
     if size != count:
@@ -153,7 +161,7 @@ def order(
             f"params has {size} leaves, and {framework} {count} parameters"
         )
     if given is None:
-        return list(range(size))
+        return _by_name(params, called or ()) or _by_place(params, framework)
     try:
         tree = jax.tree.map(lambda _, number: operator.index(number), params, given)
     except (TypeError, ValueError) as error:
@@ -165,6 +173,55 @@ def order(
     if sorted(numbers) != list(range(size)):
         raise ValueError(f"order must have each of 0 to {size - 1} once, got {numbers}")
     return numbers
+
+
+def _by_name(params: PyTree, called: Sequence[str]) -> list[int]:
+    """Returns the number of each leaf whose keys make a name, or nothing.
+
+    The keys "0" and "weight" are PyTorch's `0.weight` and Keras' `0_weight`.
+    """
+    plain = lambda name: re.sub(r"[./]", "_", name)
+    numbers = {plain(name): number for number, name in enumerate(called)}
+    simple = lambda path: jax.tree_util.keystr(path, simple=True, separator="_")
+    leaves = [plain(simple(path)) for path, _ in jax.tree.leaves_with_path(params)]
+    is_told = len(numbers) == len(called) and set(leaves) == set(numbers)
+    return [numbers[name] for name in leaves] if is_told else []
+
+
+def _by_place(params: PyTree, framework: str) -> list[int]:
+    """Returns JAX's order, if leaves of one shape are in it as a dict has its keys.
+
+    Raises:
+      ValueError: if they are not, so that either order fits.
+    """
+    leaves = dict(jax.tree.leaves_with_path(params))
+    written = list(_written(params))
+    shapes = {path: np.shape(leaf) for path, leaf in leaves.items()}
+    for shape in dict.fromkeys(shapes.values()):
+        ours = [path for path in leaves if shapes[path] == shape]
+        theirs = [path for path in written if shapes[path] == shape]
+        for one, other in zip(ours, theirs, strict=True):
+            if one != other:
+                first, second = map(jax.tree_util.keystr, (one, other))
+                raise ValueError(
+                    f"params{first} and params{second} have one shape, and JAX sorts "
+                    "keys, which are written in another order: give order=, a tree "
+                    f"like params of {framework}'s numbers"
+                )
+    return list(range(len(leaves)))
+
+
+def _written(node: PyTree, path: tuple = ()) -> Iterator[tuple]:
+    """Yields the paths of leaves in the order in which dicts have their keys."""
+    below = jax.tree.leaves_with_path(node, is_leaf=lambda x: x is not node)
+    if type(node) is dict:
+        there = {key.key: (key,) for (key,), _ in below}
+        below = [(there[key], node[key]) for key in node if key in there]
+    for more, child in below:
+        if child is node:
+            yield path
+        else:
+            yield from _written(child, path + more)
 
 
 def names(params: PyTree) -> list[str]:
