@@ -265,6 +265,13 @@ def averages_of_groups():
     jax.tree.map(close, found, params | {"c": optax.MaskedNode()})
     parts = optax_lab.param_ema(optax.partition(groups, "x").init(params))
     jax.tree.map(close, parts, params)
+    groups["y"] = optax_lab.with_param_ema(optax_lab.sgd(0.1), (0.5, 0.9))
+    try:
+        optax_lab.param_ema(optax.partition(groups, labels).init(params))
+    except ValueError as error:
+        assert "decays alike" in str(error)
+        return
+    raise AssertionError("groups of other decays make no tree")
 
 
 def a_distance_of_nothing_and_in_16_bits():

@@ -187,9 +187,23 @@ def leaves_of_two_kinds():
     both = partition.partition(averages, labels)
     state = both.init(grads)
     kinds = jax.tree.map(jnp.shape, state.inner_states["a"].ema.average)
-    assert kinds == {"x": (2,), "y": (1,), "z": None}
-    updates, state = both.update(grads, state)
+    assert kinds == {"x": (2,), "y": optax.MaskedNode(), "z": None}
+    updates, state = both.update(grads, state, grads)
     close(updates["x"], [1, 1])
     close(updates["y"], 1)
     assert updates["z"] is None
-    close(state.inner_states["b"].ema.average["x"], [0])
+    updates, after = both.update(
+        {"x": None, "y": jnp.ones(()), "z": None}, state, grads
+    )
+    close(updates["y"], 1)
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    close(after.inner_states["a"].ema.average["x"], [0.5, 0.5])
+    whole = {"x": jnp.ones(2), "y": jnp.ones(())}
+    updates, _ = both.update(whole, both.init(whole))
+    close(updates["x"], [1, 1])
+    try:
+        both.update(whole | {"x": None}, both.init(whole))
+    except ValueError as error:
+        assert "needs params beside it" in str(error)
+        return
+    raise AssertionError("a gradient without a label is refused")

@@ -140,8 +140,9 @@ def test_one_specification_serves_a_whole_branch():
     state = optax_lab.muon(0.1, muon_weight_dimension_numbers=axes).init(params)
     shapes = lambda half: jax.tree.map(jnp.shape, half[0].mu.average)
     first, second = (state.inner_states[n] for n in ("muon", "adam"))
-    assert shapes(first) == {"a": {"x": (2, 3), "y": (3, 3)}, "b": (1,)}
-    assert shapes(second) == {"a": {"x": (1,), "y": (1,)}, "b": (4, 2)}
+    masked = optax.MaskedNode()
+    assert shapes(first) == {"a": {"x": (2, 3), "y": (3, 3)}, "b": masked}
+    assert shapes(second) == {"a": {"x": masked, "y": masked}, "b": (4, 2)}
 
 
 def test_a_consistent_rms_is_what_every_shape_gets():
@@ -228,13 +229,16 @@ def test_states_have_optaxs_classes_keys_and_fields():
 
 def test_a_tree_like_the_parameters_may_be_mapped_over_its_state():
     params = leaves(0)
+    names = {n: n for n in params}
+    is_masked = lambda x: isinstance(x, optax.MaskedNode)  # as Optax's muon needs it
+    named = lambda x, n: x if is_masked(x) else n
     for axes in (None, AXES):
         optimizer = optax_lab.muon(0.1, muon_weight_dimension_numbers=axes)
         state = optimizer.init(params)
-        names = {n: n for n in params}
-        mapped = optax.tree.map_params(optimizer, lambda x, n: n, state, names)
-        found = mapped.inner_states["muon"][0].mu.average
-        assert found == names
+        state = optax.tree.map_params(optimizer, named, state, names, is_leaf=is_masked)
+        halves = [state.inner_states[n][0].mu.average for n in ("muon", "adam")]
+        for name in names:
+            assert {half[name] for half in halves} == {name, optax.MaskedNode()}
 
 
 def test_a_matrix_without_a_gradient_stays_where_it_is():
@@ -248,6 +252,8 @@ def test_a_matrix_without_a_gradient_stays_where_it_is():
     full, _ = optimizer.update(leaves(1), state, params)
     np.testing.assert_array_equal(updates["square"], full["square"])
     assert jax.tree.structure(after) == jax.tree.structure(state)
+    with pytest.raises(ValueError, match="a gradient that is None needs params"):
+        optimizer.update(grads, state)
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (3,)])
@@ -271,7 +277,7 @@ def test_each_label_has_its_own_transformation_and_extra_arguments_pass():
     labels = lambda tree: jax.tree.map(lambda x: "a" if x.ndim else "b", tree)
     both = partition({"a": scaled(2.0), "b": scaled(3.0)}, labels)
     grads = {"x": jnp.ones(2), "y": jnp.ones(()), "z": None}
-    updates, state = both.update(grads, both.init(grads), value=5.0)
+    updates, state = both.update(grads, both.init(grads), grads, value=5.0)
     np.testing.assert_array_equal(updates["x"], [10.0, 10.0])
     assert updates["y"] == 15.0 and updates["z"] is None
     assert state.inner_states == {"a": 1, "b": 1}

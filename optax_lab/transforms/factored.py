@@ -70,9 +70,9 @@ def scale_by_factored_rms(
 
     def init_fn(params):
         dtype = numerics.statistic_dtype(nu_dtype)
-        shapes = [jax.eval_shape(lambda t, f=f: take(f, t), params) for f in _PARTS]
-        start = lambda shape: ewma.init(_filled(params, shape), dtype=dtype)
-        return FactoredState(jnp.zeros([], jnp.int32), *map(start, shapes))
+        like = [take(part, params) for part in _PARTS]  # on the parameters' devices
+        start = lambda part: ewma.init(_filled(params, part), dtype=dtype)
+        return FactoredState(jnp.zeros([], jnp.int32), *map(start, like))
 
     def update_fn(updates, state, params=None):
         del params

@@ -144,11 +144,7 @@ def _low_averages(grads: PyTree, before: PyTree, after: PyTree):
     """Returns the averages of 16 bits, before and after, and their gradients."""
     gradient = dict(jax.tree.leaves_with_path(grads))
     pairs = zip(*(_named(AVERAGES, grads, s) for s in (before, after)), strict=True)
-    low = [
-        (a.leaf, b.leaf, _observed(gradient[a.path], a.leaf, b.leaf))
-        for a, b in pairs
-        if _is_low(a.leaf)
-    ]
+    low = [(a.leaf, b.leaf, gradient[a.path]) for a, b in pairs if _is_low(a.leaf)]
     return [list(column) for column in zip(*low, strict=True)] or ([], [], [])
 
 
@@ -157,18 +153,6 @@ def _named(names: tuple[str, ...], grads: PyTree, state: PyTree) -> list[Beside]
     gradient = dict(jax.tree.leaves_with_path(grads))
     alike = lambda b: b.field in names and b.leaf.shape == gradient[b.path].shape
     return [b for b in beside(state, grads) if alike(b)]
-
-
-def _observed(gradient: Array, before: Array, after: Array) -> Array:
-    """Returns 0 for the gradient of what stands in a state for nothing, zeros (1,).
-
-    `partition` puts it where a leaf is another transformation's; only its zeros tell it
-    from the average of a parameter of that shape.
-    """
-    if gradient.shape != (1,):
-        return gradient
-    stands_in = (before == 0) & (after == 0)
-    return jnp.where(stands_in, jnp.zeros_like(gradient), gradient)
 
 
 def _is_low(x: Array) -> bool:

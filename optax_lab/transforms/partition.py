@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 from optax.transforms import PartitionState
@@ -16,24 +15,29 @@ def partition(
 ) -> optax.GradientTransformationExtraArgs:
     """Applies to every leaf the transformation that its label names.
 
-    It is `optax.partition` for gradients that may be None: to each transformation, the
-    leaves of the others are None. In the states they are zeros of shape (1,), so that
-    `optax.tree.map_params` finds a leaf for every parameter.
+    It is `optax.partition` for gradients that may be None. To each transformation, and
+    in its state, the leaves of the others are `optax.MaskedNode`.
 
     Args:
       transforms: the transformations, by label.
-      labels: a function of the parameters or their gradients: a tree of labels.
+      labels: a function of the parameters, or of their gradients where `update` is
+        called without parameters and none is None: a tree of labels.
+
+    Raises:
+      ValueError: if `update` has neither the parameters nor all gradients.
     """
     transforms = {n: optax.with_extra_args_support(t) for n, t in transforms.items()}
 
     def init_fn(params):
         names = labels(params)
-        other = lambda p: jnp.zeros((1,), jnp.result_type(p))
-        own = {n: _own(n, params, names, other) for n in transforms}
+        own = {n: _own(n, params, names) for n in transforms}
         return PartitionState({n: transforms[n].init(own[n]) for n in transforms})
 
     def update_fn(updates, state, params=None, **extra_args):
-        names, states, result = labels(updates), dict(state.inner_states), updates
+        if params is None and None in jax.tree.leaves(updates, is_leaf=_is_none):
+            raise ValueError("a gradient that is None needs params beside it")
+        names = labels(updates if params is None else params)
+        states, result = dict(state.inner_states), updates
         for name, transform in transforms.items():
             if isinstance(names, str) and names != name:  # one array, of another label
                 continue
@@ -49,11 +53,9 @@ def partition(
     return optax.GradientTransformationExtraArgs(init_fn, update_fn)
 
 
-def _own(
-    name: str, tree: PyTree, names: PyTree, other: Callable = lambda leaf: None
-) -> PyTree:
-    """Returns the leaves of that name, and other(leaf) in the place of the rest."""
-    pick = lambda x, n: x if x is None or n == name else other(x)
+def _own(name: str, tree: PyTree, names: PyTree) -> PyTree:
+    """Returns the leaves of that name, with Optax's mark in the place of the rest."""
+    pick = lambda x, n: x if n in (name, None) else optax.MaskedNode()
     return jax.tree.map(pick, tree, names, is_leaf=_is_none)
 
 

@@ -67,7 +67,7 @@ def _told_by_a_step(
     updates, state = jax.jit(optimizer.update)(ones, fresh, params)
     along = dict(jax.tree.leaves_with_path(updates))
     for leaf in nodes.leaves(state):
-        if leaf.is_count or leaf.stands_in:
+        if leaf.is_count:
             continue
         if isinstance(leaf.node, TRACES):
             yield leaf, _SUM, _sums_steps(leaf.value, along[leaf.path])

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
-from optax.transforms import PartitionState
 
 from optax_lab import ewma
 from optax_lab.dialects.states import inputs
@@ -13,9 +12,6 @@ from optax_lab.dialects.states import inputs
 Place = tuple  # the path of a leaf, as `jax.tree_util` has it
 
 _COUNTS = ("count", "step")
-# The label of `partition` that has all leaves which are no matrices, and so any of
-# shape (1,): to the other labels one of that shape is what stands in for a leaf.
-_REST = "adam"
 
 
 class Leaf(NamedTuple):
@@ -29,8 +25,6 @@ class Leaf(NamedTuple):
       field: what the leaf belongs to in that state; `mu.weight` is an average's weight.
       path: where it is in that field, which is where its parameter is among the
         parameters.
-      stands_in: whether it may be nothing: `partition` keeps one number for each leaf
-        of another label.
     """
 
     place: Place
@@ -39,7 +33,6 @@ class Leaf(NamedTuple):
     owner: Place
     field: str
     path: Place
-    stands_in: bool
 
     def __str__(self) -> str:
         """Returns the path, for errors."""
@@ -102,25 +95,15 @@ def filled(state: PyTree, values: dict[Place, Any]) -> PyTree:
     return jax.tree_util.tree_map_with_path(put, state)
 
 
-def is_nothing(leaf: Leaf, param: Any) -> bool:
-    """Whether a leaf only stands in for one of another label of `partition`."""
-    if not leaf.stands_in:
-        return False
-    labels = [getattr(entry, "key", None) for entry in leaf.place]
-    return jnp.shape(param) != (1,) or _REST not in labels
-
-
 def _leaf(state: PyTree, place: Place, value: Any) -> Leaf:
     """Walks down to a leaf, and remembers the last state that it came through."""
-    node, owner, depth, is_split = state, None, 0, False
+    node, owner, depth = state, None, 0
     for at, entry in enumerate(place):
         if _is_state(node):
             owner, depth = node, at
-            is_split |= isinstance(node, PartitionState)
         node = _child(node, entry)
     field, path = _field(owner, place[depth:])
-    stands_in = is_split and jnp.shape(value) == (1,)
-    return Leaf(place, value, owner, place[:depth], field, path, stands_in)
+    return Leaf(place, value, owner, place[:depth], field, path)
 
 
 def _is_state(node: Any) -> bool:

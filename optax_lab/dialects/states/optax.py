@@ -113,7 +113,7 @@ def _check(own: dict[Address, nodes.Leaf], theirs: dict[Address, nodes.Leaf]) ->
     sides = (own, theirs, "Optax's state"), (theirs, own, "this library's")
     for leaves, others, other in sides:
         for address, leaf in leaves.items():
-            if address not in others and not leaf.stands_in:
+            if address not in others:
                 classes = ", ".join(sorted({a[0] for a in others})) or "no state"
                 raise ValueError(
                     f"{leaf}, of {address[0]}, is not in {other}, which has {classes}: "

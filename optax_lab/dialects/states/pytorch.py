@@ -166,7 +166,7 @@ def _kept(
 
 def _called(groups: Iterable[Mapping[str, Any]]) -> list[str]:
     """Returns the names of all parameters, or nothing if a group has none."""
-    names = [group.get("param_names") for group in groups]
+    names = [group.get("param_names") or [] for group in groups]
     return [name for group in names for name in group] if all(names) else []
 
 

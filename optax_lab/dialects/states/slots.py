@@ -104,7 +104,7 @@ def find(state: PyTree, params: PyTree, table: Table, framework: str) -> list[Sl
     for leaf in nodes.leaves(state):
         index = None if leaf.is_weight else numbers.get(leaf.path)
         param = None if index is None else all_params[index]
-        if leaf.is_count or nodes.is_nothing(leaf, param):
+        if leaf.is_count:
             continue
         row = table.get(type(leaf.node), {})
         row = row(leaf.node, param) if callable(row) else row
