@@ -1,6 +1,7 @@
 # What is told of functions that cannot be called, raise, or return another structure.
 
 import functools
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -158,6 +159,16 @@ def blank(*_):
 @pytest.mark.parametrize("name", ALL)
 def test_a_blank_without_words_is_a_blank_too(name):
     assert "nothing is written yet (a blank)" in students.told(name, blank)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_function_that_leaves_the_process_is_told_as_any_error_is(name):
+    leave = lambda *_: sys.exit("enough")
+    assert f"✗ {name} raised SystemExit: enough" in students.told(name, leave)
+
+
+def test_a_blank_names_the_cell_that_was_not_run():
+    assert "a SyntaxError, has not put" in students.told("momentum", blank)
 
 
 def deep(x, g, v, lr, rho):

@@ -55,6 +55,12 @@ def test_before_the_first_sync_the_slow_weights_are_where_training_began():
         jax.tree.map(np.testing.assert_array_equal, judged, params)
 
 
+def test_lookahead_says_that_the_slow_parameters_are_in_its_state():
+    pair = optax.LookaheadParams.init_synced(jnp.ones(2))
+    with pytest.raises(ValueError, match=r"got optax.LookaheadParams: .* in the state"):
+        optax_lab.lookahead(optax_lab.sgd(0.1), 3, 0.5).init(pair)
+
+
 def test_lookaheads_state_has_optaxs_fields_and_the_slow_weights():
     state = optax_lab.lookahead(optax_lab.adam(0.1), 3, 0.5).init(jnp.ones(2))
     theirs = optax.LookaheadState

@@ -9,6 +9,8 @@ from typing import Any
 
 from optax_lab.checks.failure import CheckFailed
 
+FAULTS = (Exception, SystemExit)  # what a student's function may end with
+
 
 def fits(name: str, signature: str, f: Any, count: int) -> None:
     """Asserts that it is a function that can be called with so many arguments.
@@ -38,10 +40,14 @@ def asked(reference: Callable[..., Any]) -> int:
     return len(set(inspect.signature(reference).parameters) - {"wrong"})
 
 
-def told(name: str, signature: str, error: Exception, f: Any = None) -> str:
+def told(name: str, signature: str, error: BaseException, f: Any = None) -> str:
     """Says what was raised, in which line of the function, and how it is called."""
     if isinstance(error, NotImplementedError):
-        return f"✗ {name}: nothing is written yet ({str(error) or 'a blank'})"
+        return (
+            f"✗ {name}: nothing is written yet ({str(error) or 'a blank'})\n"
+            "  Hint: if there is, run its cell again. One that ended with an error, as\n"
+            "  a SyntaxError, has not put the new function in the place of the old."
+        )
     words = (str(error).strip() or "no words").splitlines()[0]
     said = f"✗ {name} raised {type(error).__name__}: {words}"
     lines = textwrap.wrap(textwrap.shorten(said, 280), 96, subsequent_indent="  ")
@@ -58,7 +64,7 @@ def kind(it: Any) -> str:
     return f"of the type {type(it).__name__}"
 
 
-def _line_in(f: Any, error: Exception) -> list[str]:
+def _line_in(f: Any, error: BaseException) -> list[str]:
     """Returns the last line of a function's own file that led to an error."""
     file = _file(f)
     frames = traceback.extract_tb(error.__traceback__)

@@ -77,7 +77,7 @@ def _tried(name: str, optimizer: Any, gradients: list[Tree]) -> list[Tree]:
         raise CheckFailed(_no_transformation(name, optimizer))
     try:
         return _updates(optimizer, gradients)
-    except Exception as error:
+    except calls.FAULTS as error:
         call = "optimizer.update(gradients, state, params)"
         raise CheckFailed(calls.told(name, call, error)) from error
 

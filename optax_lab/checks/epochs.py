@@ -88,7 +88,7 @@ def _answer(f: Callable[..., Any], case: Case) -> Any:
     """Returns what a function says of a case, a whole number or None."""
     try:
         said = f(case.accuracy.copy(), case.target)
-    except Exception as error:
+    except calls.FAULTS as error:
         raise CheckFailed(calls.told("first_epoch", _SIGNATURE, error, f)) from error
     if said is None:
         return None

@@ -66,7 +66,7 @@ def _called(exercise: Exercise, f: Step, given: tuple[Any, Any, Any], t: int) ->
             return exercise.call(f, *given, t)
     except CheckFailed:  # of what the exercise itself looks at
         raise
-    except Exception as error:
+    except calls.FAULTS as error:
         said = [calls.told(exercise.name, exercise.signature, error, f)]
         at_once = isinstance(error, ZeroDivisionError) and t == 1
         if at_once and "early" in exercise.mistakes:

@@ -1,4 +1,5 @@
 # What train and compare share: the network, the data, and how a training is written.
+import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -118,7 +119,8 @@ def percent(value: float) -> str:
 
 def tensorboard(folder: output.Folder) -> str:
     """Writes the command that shows a folder's event files."""
-    return f"{output.program('tensorboard')} --logdir {folder.path}/tb --host 127.0.0.1"
+    words = [output.program("tensorboard"), "--logdir", f"{folder.path}/tb"]
+    return shlex.join([*words, "--host", "127.0.0.1"])
 
 
 def _split(tag: str) -> dict[str, str]:

@@ -70,8 +70,8 @@ def lookahead(
     Source: Zhang et al. 2019, arXiv:1907.08610, algorithm 1.
 
     Raises:
-      ValueError: if `sync_period` or `slow_step_size` is a number out of range, or if
-        `update` is called without `params`.
+      ValueError: if `sync_period` or `slow_step_size` is a number out of range, if
+        `update` is called without `params`, or if `init` gets Optax's pair of them.
     """
     slow_step_size = number(slow_step_size)
     sync_period = numerics.as_count("sync_period", sync_period)
@@ -79,6 +79,11 @@ def lookahead(
     fast_optimizer = optax.with_extra_args_support(fast_optimizer)
 
     def init_fn(params):
+        if isinstance(params, optax.LookaheadParams):
+            raise ValueError(
+                "params must be the parameters themselves, got optax.LookaheadParams: "
+                "here the slow ones are in the state (evaluation_params reads them)"
+            )
         count = jnp.zeros([], jnp.int32)
         return LookaheadState(fast_optimizer.init(params), count, start(params))
 
