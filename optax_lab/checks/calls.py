@@ -45,8 +45,8 @@ def told(name: str, signature: str, error: BaseException, f: Any = None) -> str:
     if isinstance(error, NotImplementedError):
         return (
             f"✗ {name}: nothing is written yet ({str(error) or 'a blank'})\n"
-            "  Hint: if there is, run its cell again. One that ended with an error, as\n"
-            "  a SyntaxError, has not put the new function in the place of the old."
+            "  Hint: if it is, run its cell again. One that ended with an error leaves\n"
+            "  the old function in its place; a SyntaxError does."
         )
     words = (str(error).strip() or "no words").splitlines()[0]
     said = f"✗ {name} raised {type(error).__name__}: {words}"
