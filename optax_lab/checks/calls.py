@@ -45,7 +45,7 @@ def told(name: str, signature: str, error: BaseException, f: Any = None) -> str:
     if isinstance(error, NotImplementedError):
         return (
             f"✗ {name}: nothing is written yet ({str(error) or 'a blank'})\n"
-            "  Hint: if it is, run its cell again. One that ended with an error leaves\n"
+            "  Hint: if it is, run its cell again. One that ended in an error leaves\n"
             "  the old function in its place; a SyntaxError does."
         )
     words = (str(error).strip() or "no words").splitlines()[0]
