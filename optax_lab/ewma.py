@@ -45,8 +45,9 @@ def init(like: PyTree, *, start: ArrayLike = 0.0, dtype: Any = None) -> Ewma:
       like: a tree of arrays or numbers, or of anything with a shape and a dtype; None
         stays None.
       start: a₀, the same number for every element.
-      dtype: what every leaf is stored in: a dtype (complex leaves stay complex), a
-        function from the leaf's dtype to one, or None for the leaf's own.
+      dtype: what every leaf is stored in: a dtype (complex leaves stay complex, and of
+        a complex dtype real ones have the part's), a function from the leaf's dtype to
+        one, or None for the leaf's own.
     """
 
     def fill(leaf):
@@ -209,9 +210,10 @@ def _stored_dtype(leaf: Any, dtype: Any) -> Any:
     own = jnp.result_type(leaf)  # what JAX makes of it: a Python float has no dtype
     if inspect.isfunction(dtype):
         return dtype(own)
-    if dtype is None or jnp.issubdtype(own, jnp.complexfloating):
+    is_complex = lambda x: jnp.issubdtype(x, jnp.complexfloating)
+    if dtype is None or (is_complex(own) and not is_complex(dtype)):
         return own
-    return dtype
+    return dtype if is_complex(own) else jnp.finfo(dtype).dtype
 
 
 def _weight_dtype(tree: PyTree) -> Any:

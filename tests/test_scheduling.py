@@ -9,10 +9,16 @@ import pytest
 from jax.typing import ArrayLike
 
 import optax_lab
+from optax_lab.contract import subject
 from optax_lab.optimizers import table
 from optax_lab.transforms import scheduling
 
 PARAMS = {"w": jnp.ones((2, 3), jnp.float32), "b": jnp.ones((), jnp.float32)}
+WITH_MU_DTYPE = [
+    name
+    for name, entry in table.OPTIMIZERS.items()
+    if "mu_dtype" in inspect.signature(entry.make).parameters
+]
 
 
 def test_hyper_means_numbers_arrays_and_functions():
@@ -63,6 +69,21 @@ def test_an_array_of_16_bits_is_taken_at_full_width():
     optimizer = optax_lab.adam(0.1, b2=jnp.asarray(0.99, jnp.bfloat16))
     updates, _ = optimizer.update(PARAMS, optimizer.init(PARAMS))
     assert updates["w"].dtype == jnp.float32
+
+
+@pytest.mark.parametrize("name", WITH_MU_DTYPE)
+def test_a_complex_dtype_is_that_of_complex_leaves_and_real_ones_have_its_parts(name):
+    make = optax_lab.OPTIMIZERS[name].make
+    params = {"real": jnp.ones(2, jnp.float32), "turned": jnp.ones(2, jnp.complex64)}
+    types = lambda **given: jax.eval_shape(subject.build(make, **given).init, params)
+    assert types(mu_dtype=jnp.complex64) == types(mu_dtype=jnp.float32)
+
+
+def test_what_averages_cannot_be_stored_in_is_refused():
+    with pytest.raises(ValueError, match="mu_dtype must be a floating or complex"):
+        optax_lab.adam(0.1, mu_dtype=jnp.int32)
+    with pytest.raises(ValueError, match=r"nu_dtype must be a real .*, got complex64"):
+        optax_lab.adam(0.1, nu_dtype=jnp.complex64)
 
 
 def test_dtypes_and_masks_are_not_mistaken_for_schedules():

@@ -49,7 +49,7 @@ def scheduled(
         bound.apply_defaults()
         arguments = bound.arguments  # without `bound`, which has no hash: others
         for name in filter(_IS_DTYPE, arguments):  # may hash what an update closes over
-            _check_real(name, arguments[name])
+            _check_dtype(name, arguments[name])
         given = {n: _wide(arguments[n]) for n in hypers}
         schedules = {n: value for n, value in given.items() if callable(value)}
 
@@ -129,12 +129,15 @@ def _takes_hyper(
     return set(get_args(Hyper)) <= set(get_args(annotation))
 
 
-def _check_real(name: str, dtype: Any) -> None:
-    """Refuses a dtype that averages of real numbers cannot be stored in."""
+def _check_dtype(name: str, dtype: Any) -> None:
+    """Refuses a dtype that averages of gradients, or of their squares, cannot have."""
     if dtype is None or inspect.isfunction(dtype):
         return
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise ValueError(f"{name} must be a real floating dtype, got {dtype}")
+    is_of_squares = name == "nu_dtype"
+    kind = jnp.floating if is_of_squares else jnp.inexact
+    if not jnp.issubdtype(dtype, kind):
+        which = "a real floating" if is_of_squares else "a floating or complex"
+        raise ValueError(f"{name} must be {which} dtype, got {jnp.dtype(dtype)}")
 
 
 def _wide(value: Any) -> Any:
