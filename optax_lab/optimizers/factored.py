@@ -71,6 +71,9 @@ def adafactor(
     3.407
     2.862
 
+    Sharded: Flax's partitioned variables take no state of another shape than theirs, as
+    rows and columns is.
+
     Source: Shazeer & Stern 2018, arXiv:1804.04235, algorithms 4 and 5, sections 6 to 8.
     """
     decay_rate, decay_offset, eps = numbers(decay_rate, decay_offset, eps)

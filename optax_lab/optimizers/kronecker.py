@@ -60,6 +60,10 @@ def shampoo(
     2.034
     0.574
 
+    Sharded: on a mesh of explicit axes `update` fails where they cut a matrix; use axes
+    of type `Auto`. Flax's partitioned variables take no state of another shape than
+    theirs, as the factors are.
+
     Source: Gupta, Koren & Singer 2018, arXiv:1802.09568.
     """
     return optax.chain(
@@ -131,6 +135,10 @@ def soap(
     7.920
     4.861
     1.946
+
+    Sharded: on a mesh of explicit axes `update` fails where they cut a matrix; use axes
+    of type `Auto`. Flax's partitioned variables take no state of another shape than
+    theirs, as the factors are.
 
     Source: Vyas et al. 2024, arXiv:2409.11321.
     """

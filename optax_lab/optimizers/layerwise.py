@@ -177,6 +177,9 @@ def novograd(
     3.792
     2.823
 
+    Sharded: Flax's partitioned variables take no state of another shape than theirs, as
+    the norms are.
+
     Source: Ginsburg et al. 2019, arXiv:1905.11286, algorithm 1.
     """
     b1, b2, eps, eps_root, weight_decay = numbers(b1, b2, eps, eps_root, weight_decay)

@@ -85,6 +85,9 @@ def muon(
     6.325
     5.562
 
+    Sharded: on a mesh of explicit axes `update` fails where they cut a matrix; use axes
+    of type `Auto`.
+
     Sources: Jordan 2024, kellerjordan.github.io/posts/muon; Liu et al. 2025,
     arXiv:2502.16982 (weight decay, consistent_rms); Bernstein & Newhouse 2024,
     arXiv:2409.20325 (adaptive).
