@@ -86,6 +86,27 @@ def test_what_averages_cannot_be_stored_in_is_refused():
         optax_lab.adam(0.1, nu_dtype=jnp.complex64)
 
 
+@pytest.mark.parametrize("odd", ["0.1", None, [0.1], {"a": 0.1}])
+@pytest.mark.parametrize("name", table.OPTIMIZERS)
+def test_what_is_no_hyperparameter_is_refused_when_it_is_given(name, odd):
+    make = optax_lab.OPTIMIZERS[name].make
+    parameter = inspect.signature(make).parameters.get("learning_rate")
+    if parameter is None or (odd is None and "None" in str(parameter.annotation)):
+        pytest.skip("it takes this one")
+    with pytest.raises(ValueError, match="learning_rate must be a number, an array or"):
+        make(learning_rate=odd)
+
+
+def test_a_scalar_of_numpys_is_the_number_that_it_holds():
+    with pytest.raises(ValueError, match=r"b1 must lie in \[0, 1\), got 1.0"):
+        optax_lab.adam(0.1, b1=np.float32(1.0))
+    with pytest.raises(ValueError, match="learning_rate must be finite"):
+        optax_lab.sgd(np.float64(-1))
+    optimizer = optax_lab.adam(np.float64(0.1), b2=np.float32(0.5))
+    updates, _ = optimizer.update(PARAMS, optimizer.init(PARAMS))
+    assert updates["w"].dtype == jnp.float32
+
+
 def test_dtypes_and_masks_are_not_mistaken_for_schedules():
     mask = lambda params: jax.tree.map(lambda p: p.ndim > 1, params)
     optimizer = optax_lab.adamw(0.1, mu_dtype=jnp.float32, mask=mask)

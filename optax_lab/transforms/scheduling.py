@@ -4,7 +4,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, ParamSpec, TypeVar, get_args
+from typing import Any, NamedTuple, ParamSpec, TypeVar, get_args, get_origin
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ _IS_DTYPE = re.compile(r"(.*_)?dtype(_.*)?").fullmatch
 Schedule = Callable[[Any], ArrayLike]  # from the step to a number or an array
 Hyper = ArrayLike | Schedule
 
+_NUMBERS = (int, float, complex, jax.Array, np.ndarray, np.generic)
 _Arguments = ParamSpec("_Arguments")
 _Value = TypeVar("_Value")
 
@@ -50,6 +51,8 @@ def scheduled(
         arguments = bound.arguments  # without `bound`, which has no hash: others
         for name in filter(_IS_DTYPE, arguments):  # may hash what an update closes over
             _check_dtype(name, arguments[name])
+        for name in hypers:
+            _check_hyper(signature.parameters[name], arguments[name])
         given = {n: _wide(arguments[n]) for n in hypers}
         schedules = {n: value for n, value in given.items() if callable(value)}
 
@@ -129,6 +132,24 @@ def _takes_hyper(
     return set(get_args(Hyper)) <= set(get_args(annotation))
 
 
+def _check_hyper(parameter: inspect.Parameter, value: Any) -> None:
+    """Refuses what is no hyperparameter, nor what else its annotation allows."""
+    if callable(value) or isinstance(value, _NUMBERS):
+        return
+    others = get_args(parameter.annotation)  # none, of an annotation that is text
+    kinds = tuple(kind for kind in map(_origin, others) if isinstance(kind, type))
+    is_text = isinstance(value, str | bytes)
+    is_known = not isinstance(parameter.annotation, str)
+    if is_text or (is_known and not isinstance(value, kinds)):
+        raise ValueError(
+            f"{parameter.name} must be a number, an array or a schedule, got {value!r}"
+        )
+
+
+def _origin(annotation: Any) -> Any:
+    return get_origin(annotation) or annotation
+
+
 def _check_dtype(name: str, dtype: Any) -> None:
     """Refuses a dtype that averages of gradients, or of their squares, cannot have."""
     if dtype is None or inspect.isfunction(dtype):
@@ -141,8 +162,13 @@ def _check_dtype(name: str, dtype: Any) -> None:
 
 
 def _wide(value: Any) -> Any:
-    """Returns arrays as float32 or wider; anything else as it is."""
-    if not isinstance(value, jax.Array | np.ndarray | np.generic):
+    """Returns arrays as float32 or wider, and NumPy's scalars as Python's own numbers.
+
+    Of these each rule checks the range. Anything else stays as it is.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if not isinstance(value, jax.Array | np.ndarray):
         return value
     value = jnp.asarray(value)
     with jax.numpy_dtype_promotion("standard"):
