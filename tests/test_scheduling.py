@@ -5,6 +5,7 @@ import inspect
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax.typing import ArrayLike
 
@@ -105,6 +106,53 @@ def test_a_scalar_of_numpys_is_the_number_that_it_holds():
     optimizer = optax_lab.adam(np.float64(0.1), b2=np.float32(0.5))
     updates, _ = optimizer.update(PARAMS, optimizer.init(PARAMS))
     assert updates["w"].dtype == jnp.float32
+
+
+# Leaves that are no arrays of JAX's, and a counter among them.
+ANY_LEAVES = {"w": np.ones((2, 3)), "x": 0.5, "n": np.int32(3)}
+ANY_GRADS = {"w": np.full((2, 3), 2.0), "x": 2.0, "n": 0}
+
+
+@pytest.mark.parametrize("name", table.OPTIMIZERS)
+def test_numbers_and_numpys_arrays_are_gradients_and_whole_numbers_rest(name):
+    optimizer = subject.build(table.OPTIMIZERS[name].make)
+    state = jax.eval_shape(lambda: optimizer.init(ANY_LEAVES))
+    floats = {"w": jnp.ones((2, 3)), "x": jnp.ones([]), "n": None}
+    more = subject.extras(floats, floats)
+    step = lambda state: optimizer.update(ANY_GRADS, state, ANY_LEAVES, **more)
+    updates, after = jax.eval_shape(step, state)
+    types = lambda tree: jax.tree.map(lambda x: (x.shape, x.dtype), tree)
+    assert types(after) == types(state)
+    assert types(updates)["n"] == ((), jnp.int32)
+    assert jax.tree.structure(updates) == jax.tree.structure(ANY_GRADS)
+
+
+@pytest.mark.parametrize("grads", [ANY_GRADS, ANY_GRADS | {"n": None}])
+def test_a_counter_stays_and_the_rest_steps_as_without_it(grads):
+    optimizer = optax_lab.adamw(0.1, weight_decay=0.1)
+    updates, state = optimizer.update(grads, optimizer.init(ANY_LEAVES), ANY_LEAVES)
+    moved = optax.apply_updates(ANY_LEAVES, updates)
+    assert moved["n"] == 3 and moved["n"].dtype == jnp.int32
+    arrays = lambda tree: {key: jnp.asarray(tree[key], float) for key in "wx"}
+    alone, _ = optimizer.update(
+        arrays(ANY_GRADS), optimizer.init(arrays(ANY_LEAVES)), arrays(ANY_LEAVES)
+    )
+    for key in "wx":
+        np.testing.assert_allclose(updates[key], alone[key], rtol=1e-6)
+    ones = {"w": np.ones((2, 3), np.int32), "x": 1, "n": 0}  # whole, yet of floats
+    updates, _ = optimizer.update(ones, state, ANY_LEAVES)
+    assert (updates["w"] < 0).all()
+
+
+@pytest.mark.parametrize("wrap", [optax_lab.with_param_ema, optax_lab.lookahead])
+def test_a_counter_is_no_average_of_parameters(wrap):
+    given = {"decays": 0.5} if wrap is optax_lab.with_param_ema else {}
+    given = given or {"sync_period": 2, "slow_step_size": 0.5}
+    optimizer = wrap(optax_lab.sgd(0.1), **given)
+    _, state = optimizer.update(ANY_GRADS, optimizer.init(ANY_LEAVES), ANY_LEAVES)
+    judged = optax_lab.evaluation_params(state, ANY_LEAVES)
+    assert judged["n"] == 3
+    np.testing.assert_allclose(judged["w"], ANY_LEAVES["w"], rtol=1e-6)
 
 
 def test_dtypes_and_masks_are_not_mistaken_for_schedules():

@@ -11,7 +11,7 @@ from optax.contrib import ScheduleFreeState
 
 from optax_lab import ewma, precision
 from optax_lab.transforms import numerics, parameters
-from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
+from optax_lab.transforms.scheduling import Hyper, moving, numbers, scheduled
 
 
 @scheduled
@@ -141,7 +141,9 @@ def evaluation_params(state: PyTree, params: PyTree) -> PyTree:
       A tree like `params`, in its dtypes.
     """
     for found in parameters.instances(state, tuple(_JUDGED)):
-        params = _JUDGED[type(found)](found, params)
+        judged = _JUDGED[type(found)](found, moving(params))
+        kept = lambda there, p: p if there is None else there  # a counter rests
+        params = jax.tree.map(kept, judged, params, is_leaf=lambda x: x is None)
     return params
 
 

@@ -38,7 +38,7 @@ def scheduled(
     any, the state is the factory's own. The rule is built anew at each trace from the
     values at that step, so rules see `numbers` and arrays only. A gradient that is None
     becomes a zero update where `params` are given, since `optax.apply_updates` refuses
-    None.
+    None. Leaves of whole numbers, as a counter among the parameters, have no gradient.
     """
     signature = inspect.signature(factory)
     names = getattr(inspect.unwrap(factory), "__globals__", {})
@@ -62,7 +62,7 @@ def scheduled(
             call = inspect.BoundArguments(signature, arguments | given | now)
             return optax.with_extra_args_support(factory(*call.args, **call.kwargs))
 
-        return _without_none(_counted(build) if schedules else build(None))
+        return _of_any_leaves(_counted(build) if schedules else build(None))
 
     return make
 
@@ -85,6 +85,11 @@ def numbers(*hypers: _Value | Schedule) -> tuple[_Value, ...]:
     return tuple(number(hyper) for hyper in hypers)
 
 
+def moving(params: PyTree) -> PyTree:
+    """Returns a tree of JAX's arrays, None for whole numbers, which nothing moves."""
+    return jax.tree.map(_inexact, _arrays(params))
+
+
 def _counted(build: Callable) -> optax.GradientTransformationExtraArgs:
     """Builds the transformation anew at every step, from that step's values."""
 
@@ -101,19 +106,45 @@ def _counted(build: Callable) -> optax.GradientTransformationExtraArgs:
     return optax.GradientTransformationExtraArgs(init_fn, update_fn)
 
 
-def _without_none(
+def _of_any_leaves(
     inner: optax.GradientTransformationExtraArgs,
 ) -> optax.GradientTransformationExtraArgs:
-    """Turns updates that are None into zeros like their parameters."""
+    """Takes any leaves: numbers, NumPy's arrays, whole numbers, which rest, and None.
+
+    Updates that are None become zeros.
+    """
     fill = lambda u, p: jnp.zeros_like(p) if u is None and p is not None else u
+    each = functools.partial(jax.tree.map, is_leaf=lambda leaf: leaf is None)
 
     def update_fn(updates, state, params=None, **extra_args):
-        updates, state = inner.update(updates, state, params, **extra_args)
-        if params is not None:
-            updates = jax.tree.map(fill, updates, params, is_leaf=lambda u: u is None)
-        return updates, state
+        like = _arrays(updates if params is None else params)
+        updates = each(_gradient, _arrays(updates), like)
+        moved = None if params is None else moving(like)
+        updates, state = inner.update(updates, state, moved, **extra_args)
+        return each(fill, updates, like), state
 
-    return optax.GradientTransformationExtraArgs(inner.init, update_fn)
+    init_fn = lambda params: inner.init(moving(params))
+    return optax.GradientTransformationExtraArgs(init_fn, update_fn)
+
+
+def _arrays(tree: PyTree) -> PyTree:
+    """Turns numbers and NumPy's arrays into JAX's, float64 as JAX is set up."""
+    is_other = lambda leaf: isinstance(leaf, _NUMBERS) and not isinstance(leaf, Array)
+    return jax.tree.map(lambda x: jnp.asarray(x) if is_other(x) else x, tree)
+
+
+def _inexact(leaf: Any) -> Any:
+    """Returns a leaf, or None for whole numbers."""
+    whole = (jnp.integer, jnp.bool_)
+    is_whole = any(jnp.issubdtype(getattr(leaf, "dtype", float), kind) for kind in whole)
+    return None if is_whole else leaf
+
+
+def _gradient(gradient: Any, param: Any) -> Any:
+    """Returns a gradient in its parameter's dtype, if it is in whole numbers."""
+    if gradient is None or _inexact(gradient) is gradient:
+        return gradient
+    return None if _inexact(param) is None else gradient.astype(param.dtype)
 
 
 def _takes_hyper(
