@@ -1,5 +1,6 @@
 # What the README says is true: its code runs, its commands exist.
 
+import inspect
 import os
 import re
 import shlex
@@ -8,11 +9,15 @@ import sys
 from pathlib import Path
 
 import jax
+import optax
+import optax.contrib
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import summary
+
+import optax_lab
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -108,3 +113,27 @@ def test_it_lists_every_optimizer_and_every_wrapper():
     rows = [line for line in section.splitlines() if line.startswith("| ")]
     listed = set(re.findall(r"`(\w+)`", "".join(rows[:9])))
     assert listed == {*table.OPTIMIZERS, *table.WRAPPERS}
+
+
+COMING = (ROOT / "docs/coming_from_optax.md").read_text()
+
+
+def test_the_page_for_those_who_come_from_optax_runs_in_order():
+    names = {}
+    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+        for code in re.findall(r"```python\n(.*?)```", COMING, re.DOTALL):
+            exec(compile(code, "coming_from_optax.md", "exec"), names)
+
+
+def test_of_optaxs_optimizers_that_page_names_all_that_are_not_here():
+    told = set(re.findall(r"`(\w+)`", COMING.split("have no counterpart:")[1]))
+    makes = lambda f: "Transformation" in str(inspect.signature(f).return_annotation)
+    theirs = {
+        name
+        for module in (optax._src.alias, optax.contrib)
+        for name, f in inspect.getmembers(module, inspect.isfunction)
+        if makes(f) and not name.startswith("scale_by_")
+    }
+    parts = {"differentially_private_aggregate", "normalize", "reduce_on_plateau"}
+    parts |= {"split_real_and_imaginary"}
+    assert {name for name in theirs if not hasattr(optax_lab, name)} - parts == told
