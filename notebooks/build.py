@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import jupytext
+import kernels
 import nbclient
 import nbformat
 from nbgrader import preprocessors
@@ -34,7 +35,10 @@ CONFIG = Config(
     {
         "ClearSolutions": {"code_stub": {"python": STUB}, "text_stub": ANSWER},
         "CourseDirectory": {"course_id": ASSIGNMENT},
-        "ExecutePreprocessor": {"timeout": 180},
+        "ExecutePreprocessor": {
+            "timeout": 180,
+            "kernel_manager_class": kernels.Manager,
+        },
     }
 )
 
@@ -64,14 +68,15 @@ def execute(
     place = {"metadata": {"path": str(FOLDER)}}
     # What is printed comes in pieces that differ from run to run.
     settings = {"timeout": timeout, "resources": place, "coalesce_streams": True}
+    settings |= {"kernel_manager_class": kernels.Manager}
     for attempt in (1, 2):
         ran = copy.deepcopy(notebook)
         try:
             nbclient.NotebookClient(ran, **settings).execute(env=environment)
             break
         except nbclient.exceptions.CellTimeoutError as error:
-            # A kernel loses a message now and then (ipython/ipykernel#1554), and waits
-            # for its client while that waits for it; a new one seldom does so too.
+            # A message is lost now and then (ipython/ipykernel#1554), and a kernel and
+            # its client wait for each other; a new one seldom does so too.
             if attempt == 2:
                 raise
             print(f"once more in a new kernel: {error}", file=sys.stderr)
