@@ -167,10 +167,17 @@ def smooth(
 
     Returns:
       An array of xs' shape, float32 or wider.
+
+    Raises:
+      ValueError: if no average can have such a `decay`, or `xs` is one number.
     """
     check_decay("decay", decay)
     series = precision.widen(xs)
+    if not series.ndim:
+        raise ValueError(f"xs must be a series, with time along axis 0, got {xs}")
     width = math.prod(series.shape[1:])
+    if not width:
+        return series
     state = _smooth(series.reshape(len(series), width), decay)
     average = state.average / state.weight[:, None] if debias else state.average
     return average.reshape(series.shape)
@@ -200,9 +207,9 @@ def check_decay(name: str, decay: ArrayLike | None) -> None:
     """Refuses a β outside [0, 1); arrays and None are taken as they are.
 
     Raises:
-      ValueError: if `decay` is a Python number that no average can have.
+      ValueError: if `decay` is a number that no average can have.
     """
-    if isinstance(decay, int | float) and not 0 <= decay < 1:
+    if isinstance(decay, int | float | np.generic) and not 0 <= decay < 1:
         raise ValueError(f"{name} must lie in [0, 1), got {decay}")
 
 

@@ -1,4 +1,5 @@
 import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -336,3 +337,12 @@ def test_integers_are_taken_as_float32_and_never_wrap(dtype, wide):
         found = ewma.smooth(np.full(3, largest, dtype), 0.9)
         assert found.dtype == jnp.float32
         np.testing.assert_allclose(found, largest, rtol=1e-6)
+
+
+def test_a_series_of_nothing_stays_and_one_number_is_no_series():
+    assert ewma.smooth(np.zeros((65, 0)), 0.9).shape == (65, 0)
+    plain = inspect.unwrap(ewma.smooth)  # as users have it, without checks of types
+    with pytest.raises(ValueError, match=r"xs must be a series, .* got 3.0"):
+        plain(3.0, 0.9)
+    with pytest.raises(ValueError, match=r"decay must lie in \[0, 1\), got 1.0"):
+        ewma.smooth(np.zeros(3), np.float32(1.0))

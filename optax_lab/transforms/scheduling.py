@@ -136,7 +136,9 @@ def _arrays(tree: PyTree) -> PyTree:
 def _inexact(leaf: Any) -> Any:
     """Returns a leaf, or None for whole numbers."""
     whole = (jnp.integer, jnp.bool_)
-    is_whole = any(jnp.issubdtype(getattr(leaf, "dtype", float), kind) for kind in whole)
+    is_whole = any(
+        jnp.issubdtype(getattr(leaf, "dtype", float), kind) for kind in whole
+    )
     return None if is_whole else leaf
 
 
