@@ -15,6 +15,17 @@ from optax_lab.cli import ewma, output
 STOPPED = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
+@pytest.fixture(autouse=True)
+def _in_the_foreground():
+    """Takes signals as a shell's own commands do; in the background some are ignored."""
+    usual = [signal.default_int_handler, signal.SIG_DFL, signal.SIG_DFL]
+    numbers = [number for number, _ in STOPPED]
+    before = list(map(signal.signal, numbers, usual))
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize(("number", "code"), STOPPED)
 def test_a_signal_that_ends_a_command_is_told_and_what_was_done_is_kept(
     number, code, tmp_path, monkeypatch, capsys
