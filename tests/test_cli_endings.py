@@ -17,7 +17,7 @@ STOPPED = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 @pytest.fixture(autouse=True)
 def _in_the_foreground():
-    """Takes signals as a shell's own commands do; in the background some are ignored."""
+    """Takes signals as a shell's own commands do; those behind may ignore some."""
     usual = [signal.default_int_handler, signal.SIG_DFL, signal.SIG_DFL]
     numbers = [number for number, _ in STOPPED]
     before = list(map(signal.signal, numbers, usual))
