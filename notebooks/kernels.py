@@ -1,7 +1,7 @@
-"""Kernels whose client asks again: once in many runs it is not told of a message.
+"""Kernels whose client asks for messages anew each second.
 
-ZMQ tells asyncio only once of what has come. Where that is missed, the kernel stands
-idle, and its client waits for a reply that is there: here a second at a time.
+Once in many runs a kernel stood idle, answered another client, and its own waited for a
+reply. ZMQ tells asyncio only once of what has come; it seems that this was missed.
 """
 
 import math

@@ -119,7 +119,7 @@ def _of_any_leaves(
     def update_fn(updates, state, params=None, **extra_args):
         like = _arrays(updates if params is None else params)
         updates = each(_gradient, _arrays(updates), like)
-        moved = None if params is None else moving(like)
+        moved = None if params is None else jax.tree.map(_inexact, like)
         updates, state = inner.update(updates, state, moved, **extra_args)
         return each(fill, updates, like), state
 
@@ -143,7 +143,7 @@ def _inexact(leaf: Any) -> Any:
 
 
 def _gradient(gradient: Any, param: Any) -> Any:
-    """Returns a gradient in its parameter's dtype, if it is in whole numbers."""
+    """Returns a gradient, one of whole numbers in its parameter's dtype, or None."""
     if gradient is None or _inexact(gradient) is gradient:
         return gradient
     return None if _inexact(param) is None else gradient.astype(param.dtype)
