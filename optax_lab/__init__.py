@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from optax_lab import lazy
 
 if TYPE_CHECKING:
+    from optax_lab import checks as checks  # rooms, which `import *` leaves out
     from optax_lab import contract, dialects, ewma
+    from optax_lab import optimizers as optimizers
+    from optax_lab import problems as problems
+    from optax_lab import runs as runs
+    from optax_lab import studies as studies
+    from optax_lab import transforms as transforms
+    from optax_lab import views as views
     from optax_lab.comparison import compare
     from optax_lab.dissection import anatomy
     from optax_lab.optimizers.adagrad import adagrad

@@ -2,14 +2,19 @@
 
 import gc
 import importlib
-from collections.abc import Callable
+import pkgutil
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
 def attach(
-    package: str, modules: dict[str, str], name: str | None = None
+    package: str, modules: Mapping[str, str], name: str | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Makes a package's `__getattr__` and `__dir__`.
+
+    A module of the package that has no public name is imported when it is touched, and
+    listed only where there are no public names.
 
     Args:
       package: the package's name.
@@ -20,7 +25,10 @@ def attach(
 
     def getattr_(name: str) -> Any:
         if name not in modules:
-            raise AttributeError(_unknown(here, name, modules))
+            below = _below(package) if here == package else []
+            if name in below:
+                return _load(f"{package}.{name}")
+            raise AttributeError(_unknown(here, name, [*modules, *below]))
         if name not in kept:
             module = _load(f"{package}.{modules[name]}")
             # A module may hold a function of its own name.
@@ -28,14 +36,20 @@ def attach(
             kept[name] = module if is_module else getattr(module, name)
         return kept[name]
 
-    return getattr_, lambda: sorted(modules)
+    return getattr_, lambda: sorted(modules or _below(package))
 
 
-def _unknown(package: str, name: str, modules: dict[str, str]) -> str:
+def _below(package: str) -> list[str]:
+    """Lists the modules of a package, those of Python's own names apart."""
+    found = pkgutil.iter_modules(sys.modules[package].__path__)
+    return [module.name for module in found if not module.name.startswith("_")]
+
+
+def _unknown(package: str, name: str, known: list[str]) -> str:
     """Says that there is no such name, and which are nearest."""
     import difflib  # which a name that is there does not cost
 
-    near = " or ".join(difflib.get_close_matches(name, modules))
+    near = " or ".join(difflib.get_close_matches(name, known))
     hint = f"; did you mean {near}?" if near else ""
     return f"module {package!r} has no attribute {name!r}{hint}"
 

@@ -23,7 +23,38 @@ WITH_MU_DTYPE = [
 
 
 def test_hyper_means_numbers_arrays_and_functions():
-    assert set(ArrayLike.__args__) < set(scheduling.Hyper.__args__)
+    assert set(ArrayLike.__args__) < set(scheduling.alternatives(scheduling.Hyper))
+    both = scheduling.alternatives(scheduling.Hyper | None)
+    assert both == (*scheduling.alternatives(scheduling.Hyper), type(None))
+
+
+@pytest.mark.parametrize("name", table.OPTIMIZERS)
+def test_help_writes_hyper_and_not_what_it_stands_for(name):
+    parameters = inspect.signature(table.OPTIMIZERS[name].make).parameters.values()
+    hypers = [p.annotation for p in parameters if scheduling._takes_hyper(p)]
+    assert hypers
+    assert all("Hyper" in inspect.formatannotation(hyper) for hyper in hypers)
+
+
+@pytest.mark.parametrize("name", [*table.OPTIMIZERS, "cautious", "lookahead"])
+def test_a_misspelt_argument_is_named_with_the_function_and_the_nearest(name):
+    make = (table.OPTIMIZERS | table.WRAPPERS)[name]
+    make = getattr(make, "make", make)
+    last = list(inspect.signature(make).parameters)[-1]
+    with pytest.raises(TypeError, match=rf"{name} has no {last}s: try .*\b{last}\b"):
+        make(**{f"{last}s": 1})
+
+
+def test_a_missing_argument_and_one_too_many_name_the_function():
+    with pytest.raises(TypeError, match=r"adam: missing a required .*learning_rate"):
+        optax_lab.adam()
+    with pytest.raises(TypeError, match="sgd: too many positional"):
+        optax_lab.sgd(*range(9))
+
+
+def test_whoever_takes_any_name_is_given_it():
+    any_name = scheduling.scheduled(lambda rate, **more: optax_lab.sgd(more["other"]))
+    assert any_name(0.1, other=0.5).init(PARAMS)
 
 
 @pytest.mark.parametrize("name", table.OPTIMIZERS)
@@ -92,7 +123,7 @@ def test_what_averages_cannot_be_stored_in_is_refused():
 def test_what_is_no_hyperparameter_is_refused_when_it_is_given(name, odd):
     make = optax_lab.OPTIMIZERS[name].make
     parameter = inspect.signature(make).parameters.get("learning_rate")
-    if parameter is None or (odd is None and "None" in str(parameter.annotation)):
+    if parameter is None or type(odd) in scheduling.alternatives(parameter.annotation):
         pytest.skip("it takes this one")
     with pytest.raises(ValueError, match="learning_rate must be a number, an array or"):
         make(learning_rate=odd)

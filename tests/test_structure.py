@@ -19,13 +19,13 @@ FLOORS = {
     "ewma": {"precision"},
     "measures": {"precision"},
     "transforms": {"lazy", "precision", "ewma", "measures"},
-    "optimizers": {"ewma", "transforms"},
+    "optimizers": {"lazy", "ewma", "transforms"},
     "dialects": {"lazy", "precision", "ewma", "transforms", "optimizers"},
     "contract": {"lazy"},  # it checks anyone's optimizers, and knows none
     "dissection": {"ewma", "optimizers"},
-    "problems": set(),
-    "runs": {"precision", "measures"},  # a training and `observe` measure alike
-    "studies": {"runs"},
+    "problems": {"lazy"},
+    "runs": {"lazy", "precision", "measures"},  # a training and `observe` measure alike
+    "studies": {"lazy", "runs"},
     "comparison": {"transforms", "optimizers", "problems", "runs", "studies"},
     "views": {"lazy", "runs", "studies"},
     "checks": {"lazy"},  # references of their own, so that one can be wrong
@@ -169,3 +169,28 @@ def test_the_public_names_are_all_there_and_every_optimizer_is_one():
     assert all(callable(getattr(transforms, name)) for name in transforms.__all__)
     with pytest.raises(AttributeError, match="no attribute 'adamm'"):
         _ = optax_lab.adamm
+
+
+@pytest.mark.slow
+def test_every_room_and_its_files_are_attributes_once_the_package_is_imported():
+    rooms = sorted({p.parent.name for p in PACKAGE.glob("*/__init__.py")} - {"cli"})
+    assert len(rooms) > 9
+    code = (
+        "import optax_lab, pathlib;"
+        f"rooms = [getattr(optax_lab, room) for room in {rooms}];"
+        "files = lambda room: pathlib.Path(room.__file__).parent.glob('[!_]*.py');"
+        "found = [getattr(room, f.stem) for room in rooms"
+        " if hasattr(room, '__getattr__') for f in files(room)];"
+        "print(len(found))"
+    )
+    assert int(fresh(code)) > 120
+
+
+def test_a_rooms_misspelt_file_is_named_with_the_nearest():
+    import optax_lab
+
+    assert "verdicts" in dir(optax_lab.studies)
+    with pytest.raises(AttributeError, match="'verdict'; did you mean verdicts"):
+        _ = optax_lab.studies.verdict
+    with pytest.raises(AttributeError, match="'studie'; did you mean studies"):
+        _ = optax_lab.studie

@@ -289,7 +289,8 @@ def _is_float(parameter: inspect.Parameter) -> bool:
 
 
 def _alternatives(annotation: Any) -> set[Any]:
-    """Lists what a union may be; Any, and text, is none of them."""
+    """Lists what a union or an alias of one may be; Any, and text, is none of them."""
+    annotation = getattr(annotation, "__value__", annotation)
     if typing.get_origin(annotation) not in (Union, UnionType):
         return {annotation}
     return {t for a in typing.get_args(annotation) for t in _alternatives(a)}

@@ -1,6 +1,5 @@
 # What a framework's optimizer may be called with, and what becomes of it here.
 
-import difflib
 import functools
 import inspect
 import math
@@ -13,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from optax_lab.transforms.scheduling import Hyper, scheduled
+from optax_lab.transforms.scheduling import Hyper, alternatives, check_names, scheduled
 
 # Not `isinstance(x, ArrayLike)`: a union asks for subclasses, and a tracer is none.
 _NUMBERS = (bool, int, float, complex, np.ndarray, np.generic, jax.Array)
@@ -44,11 +43,12 @@ def dialect(
     def decorate(factory: Callable) -> Callable:
         make = scheduled(factory)
         signature = _extended(inspect.signature(factory), ignored, refused)
+        whose = f"{factory.__name__} of {framework}"
 
         @functools.wraps(factory)
         def called(*args, **kwargs):
-            _check_names(framework, factory.__name__, signature, kwargs)
-            _check_places(framework, factory.__name__, signature, args, kwargs)
+            check_names(whose, signature.parameters.values(), kwargs)
+            _check_places(whose, signature, args, kwargs)
             bound = signature.bind(*args, **kwargs)
             for name, (nothing, instead) in refused.items():
                 value = bound.arguments.pop(name, None)
@@ -80,10 +80,11 @@ def _check_value(
 
     Only hyperparameters are looked at, and of arrays and schedules not the values.
     """
-    kinds = get_args(parameter.annotation)
-    if get_origin(parameter.annotation) is tuple:
-        _check_tuple(name, value, kinds)
-    elif parameter.annotation is float or jax.Array in kinds:
+    annotation = parameter.annotation
+    kinds = alternatives(annotation)
+    if get_origin(annotation) is tuple:
+        _check_tuple(name, value, get_args(annotation))
+    elif annotation is float or jax.Array in kinds:
         _check_kind(name, value, kinds)
         if isinstance(value, int | float) and jax.Array in kinds:
             usual = parameter.default
@@ -97,12 +98,12 @@ def _check_tuple(name: str, value: Any, each: tuple[Any, ...]) -> None:
         told = f"{name} must be {len(each)} numbers or arrays"
         raise TypeError(f"{told}, got {value!r}")
     for place, kind in enumerate(each):
-        _check_kind(f"{name}[{place}]", value[place], get_args(kind))
+        _check_kind(f"{name}[{place}]", value[place], alternatives(kind))
 
 
 def _check_kind(name: str, value: Any, kinds: tuple[Any, ...]) -> None:
     """Refuses what is no number or array, nor a schedule or None among the kinds."""
-    is_schedule = set(get_args(Hyper)) <= set(kinds)
+    is_schedule = set(alternatives(Hyper)) <= set(kinds)
     is_none = value is None and NoneType in kinds
     if is_none or isinstance(value, _NUMBERS) or (is_schedule and callable(value)):
         return
@@ -150,11 +151,7 @@ def _extended(
 
 
 def _check_places(
-    framework: str,
-    name: str,
-    signature: inspect.Signature,
-    args: tuple[Any, ...],
-    kwargs: Mapping,
+    name: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping
 ) -> None:
     """Refuses more arguments by position than have one, and those given twice.
 
@@ -164,26 +161,10 @@ def _check_places(
     places = [n for n, p in signature.parameters.items() if p.kind not in _BY_NAME]
     if len(args) > len(places):
         raise TypeError(
-            f"{name} of {framework} takes {len(places)} arguments by position, "
+            f"{name} takes {len(places)} arguments by position, "
             f"{', '.join(places)}, got {len(args)}: name the others"
         )
     for twice in [place for place in places[: len(args)] if place in kwargs]:
         raise TypeError(
-            f"{name} of {framework} is given {twice} twice; init and update are given "
-            "the parameters"
+            f"{name} is given {twice} twice; init and update are given the parameters"
         )
-
-
-def _check_names(
-    framework: str, name: str, signature: inspect.Signature, given: Mapping
-) -> None:
-    """Refuses an argument that the framework's class does not have.
-
-    Raises:
-      TypeError: with the nearest of those it has.
-    """
-    for argument in given:
-        if argument not in signature.parameters:
-            near = difflib.get_close_matches(argument, signature.parameters)
-            allowed = " or ".join(near) or ", ".join(signature.parameters)
-            raise TypeError(f"{name} of {framework} has no {argument}: try {allowed}")

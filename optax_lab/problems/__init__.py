@@ -1,0 +1,8 @@
+"""What is minimised: surfaces, and a network on MNIST-1D."""
+
+from typing import TYPE_CHECKING
+
+from optax_lab import lazy
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy.attach(__name__, {})

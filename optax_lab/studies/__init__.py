@@ -1,0 +1,8 @@
+"""Many runs and what they say: searches, records, and statistics."""
+
+from typing import TYPE_CHECKING
+
+from optax_lab import lazy
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy.attach(__name__, {})

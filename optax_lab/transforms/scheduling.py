@@ -1,10 +1,12 @@
 # Every float hyperparameter may be a schedule: one decorator, one count.
 
+import difflib
 import functools
 import inspect
 import re
-from collections.abc import Callable
-from typing import Any, NamedTuple, ParamSpec, TypeVar, get_args, get_origin
+from collections.abc import Callable, Iterable, Mapping
+from types import UnionType
+from typing import Any, NamedTuple, ParamSpec, TypeVar, Union, get_args, get_origin
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +14,12 @@ import numpy as np
 import optax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Int, PyTree
+from typing_extensions import TypeAliasType
 
 _IS_DTYPE = re.compile(r"(.*_)?dtype(_.*)?").fullmatch
 Schedule = Callable[[Any], ArrayLike]  # from the step to a number or an array
-Hyper = ArrayLike | Schedule
+# `help` writes the alias's name, not the thirteen types that it stands for.
+Hyper = TypeAliasType("Hyper", ArrayLike | Schedule)
 
 _NUMBERS = (int, float, complex, jax.Array, np.ndarray, np.generic)
 _Arguments = ParamSpec("_Arguments")
@@ -41,18 +45,23 @@ def scheduled(
     None. Leaves of whole numbers, as a counter among the parameters, have no gradient.
     """
     signature = inspect.signature(factory)
+    name = getattr(factory, "__name__", repr(factory))
     names = getattr(inspect.unwrap(factory), "__globals__", {})
     hypers = [n for n, p in signature.parameters.items() if _takes_hyper(p, names)]
 
     @functools.wraps(factory)
     def make(*args, **kwargs):
-        bound = signature.bind(*args, **kwargs)
+        check_names(name, signature.parameters.values(), kwargs)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:  # which does not say of what
+            raise TypeError(f"{name}: {error}") from None
         bound.apply_defaults()
         arguments = bound.arguments  # without `bound`, which has no hash: others
-        for name in filter(_IS_DTYPE, arguments):  # may hash what an update closes over
-            _check_dtype(name, arguments[name])
-        for name in hypers:
-            _check_hyper(signature.parameters[name], arguments[name])
+        for each in filter(_IS_DTYPE, arguments):  # may hash what an update closes over
+            _check_dtype(each, arguments[each])
+        for each in hypers:
+            _check_hyper(signature.parameters[each], arguments[each])
         given = {n: _wide(arguments[n]) for n in hypers}
         schedules = {n: value for n, value in given.items() if callable(value)}
 
@@ -83,6 +92,32 @@ def number(hyper: _Value | Schedule) -> _Value:
 def numbers(*hypers: _Value | Schedule) -> tuple[_Value, ...]:
     """Returns several hyperparameters as `number` does."""
     return tuple(number(hyper) for hyper in hypers)
+
+
+def alternatives(annotation: Any) -> tuple[Any, ...]:
+    """Lists the types that an annotation allows; those of an alias are among them."""
+    annotation = getattr(annotation, "__value__", annotation)
+    if get_origin(annotation) not in (Union, UnionType):
+        return (annotation,)
+    return tuple(kind for each in get_args(annotation) for kind in alternatives(each))
+
+
+def check_names(
+    name: str, parameters: Iterable[inspect.Parameter], given: Mapping[str, Any]
+) -> None:
+    """Refuses named arguments that a function does not take.
+
+    Raises:
+      TypeError: with the function, and what of it comes nearest.
+    """
+    kinds = {parameter.name: parameter.kind for parameter in parameters}
+    if inspect.Parameter.VAR_KEYWORD in kinds.values():
+        return
+    for argument in given:
+        if argument not in kinds:
+            near = difflib.get_close_matches(argument, kinds)
+            allowed = " or ".join(near) or ", ".join(kinds)
+            raise TypeError(f"{name} has no {argument}: try {allowed}")
 
 
 def moving(params: PyTree) -> PyTree:
@@ -162,15 +197,15 @@ def _takes_hyper(
             annotation = eval(annotation, names)
         except Exception:
             return bool(re.search(r"\bHyper\b", annotation))
-    return set(get_args(Hyper)) <= set(get_args(annotation))
+    return set(alternatives(Hyper)) <= set(alternatives(annotation))
 
 
 def _check_hyper(parameter: inspect.Parameter, value: Any) -> None:
     """Refuses what is no hyperparameter, nor what else its annotation allows."""
     if callable(value) or isinstance(value, _NUMBERS):
         return
-    others = get_args(parameter.annotation)  # none, of an annotation that is text
-    kinds = tuple(kind for kind in map(_origin, others) if isinstance(kind, type))
+    others = map(_origin, alternatives(parameter.annotation))
+    kinds = tuple(kind for kind in others if isinstance(kind, type))
     is_text = isinstance(value, str | bytes)
     is_known = not isinstance(parameter.annotation, str)
     if is_text or (is_known and not isinstance(value, kinds)):
