@@ -57,6 +57,21 @@ def saturate(x: Array, dtype: Any = None) -> Array:
     return jax.lax.clamp(low, x, high).astype(dtype)
 
 
+def array(x: Any) -> Array:
+    """Returns an array of JAX; integers that its own cannot hold become float32.
+
+    Unless `jax_enable_x64` is set, JAX's have 32 bits, and it takes 3e9 for −1.29e9.
+    """
+    if isinstance(x, jax.Array):
+        return x
+    x = np.asarray(x)
+    if x.dtype.kind in "iu" and x.size:
+        held = jnp.iinfo(jax.dtypes.canonicalize_dtype(x.dtype))
+        if x.min() < held.min or x.max() > held.max:
+            return jnp.asarray(x, jnp.float32)
+    return jnp.asarray(x)
+
+
 def widen(x: Any) -> Any:
     """Returns an array in its dtype or float32, whichever is wider; None stays None.
 

@@ -143,3 +143,28 @@ def test_many_float16_losses_have_a_finite_mean():
     history = trained(problem, labels, np.zeros((size, 3), np.float32)).history
     np.testing.assert_allclose(history["loss/train"], 0.25, rtol=1e-3)
     np.testing.assert_allclose(history["loss/test"], 0.25, rtol=1e-3)
+
+
+BEYOND = np.int64(3_000_000_000)  # what 32 bits take for −1294967296
+
+
+def test_labels_and_inputs_beyond_32_bits_are_what_they_are():
+    problem = training.Problem(
+        SimpleNamespace(init=lambda key: {"w": jnp.zeros(())}, apply=lambda p, x: x),
+        lambda outputs, labels: 0.0 * outputs,
+        {"input": lambda outputs, labels: outputs, "label": lambda o, labels: labels},
+        batch_size=20,
+    )
+    with jax.enable_x64(False):
+        many = np.full(60, BEYOND)
+        result = trained(problem, many, many)
+        apart = training.evaluate(problem, result.run.params, (many, many), "test")
+    for name in ("input", "label"):
+        assert result.history[f"{name}/train"] == pytest.approx(3e9, rel=1e-6)
+        assert result.history[f"{name}/test"] == pytest.approx(3e9, rel=1e-6)
+        assert float(apart[f"{name}/test"]) == pytest.approx(3e9, rel=1e-6)
+
+
+def test_labels_that_fit_stay_whole_numbers():
+    problem = training.Problem(linear(4), batch_size=20)
+    assert np.isfinite(trained(problem, CLASSES.astype(np.int64)).history["loss/train"])

@@ -215,3 +215,19 @@ def test_what_an_update_closes_over_has_a_hash_as_equinox_asks(name, rate):
     for function in optimizer:
         for leaf in closed_over(function, set()):
             hash(leaf)
+
+
+BEYOND = 3_000_000_000  # what 32 bits take for −1294967296
+
+
+@pytest.mark.parametrize("kind", [int, np.int64, np.uint32, lambda x: np.array(x)])
+def test_integers_beyond_32_bits_are_what_they_are(kind):
+    ones = jnp.ones(2, jnp.float32)
+    step = lambda optimizer, g, p=ones: optimizer.update(g, optimizer.init(p), p)[0]
+    with jax.enable_x64(False):
+        by_rate = step(optax_lab.sgd(kind(BEYOND)), ones)
+        by_schedule = step(optax_lab.sgd(lambda count: kind(BEYOND)), ones)
+        by_gradient = step(optax_lab.sgd(1.0), np.array([kind(BEYOND), 1]))
+    np.testing.assert_allclose(by_rate, -3e9)
+    np.testing.assert_allclose(by_schedule, -3e9)
+    np.testing.assert_allclose(by_gradient, [-3e9, -1])

@@ -16,6 +16,7 @@ PACKAGE = ROOT / "optax_lab"
 FLOORS = {
     "lazy": set(),
     "precision": set(),
+    "limits": set(),
     "ewma": {"precision"},
     "measures": {"precision"},
     "transforms": {"lazy", "precision", "ewma", "measures"},
@@ -23,9 +24,14 @@ FLOORS = {
     "dialects": {"lazy", "precision", "ewma", "transforms", "optimizers"},
     "contract": {"lazy"},  # it checks anyone's optimizers, and knows none
     "dissection": {"ewma", "optimizers"},
-    "problems": {"lazy"},
-    "runs": {"lazy", "precision", "measures"},  # a training and `observe` measure alike
-    "studies": {"lazy", "runs"},
+    "problems": {"lazy", "limits"},
+    "runs": {
+        "lazy",
+        "limits",
+        "precision",
+        "measures",
+    },  # a training and `observe` measure alike
+    "studies": {"lazy", "limits", "runs"},
     "comparison": {"transforms", "optimizers", "problems", "runs", "studies"},
     "views": {"lazy", "runs", "studies"},
     "checks": {"lazy"},  # references of their own, so that one can be wrong

@@ -18,6 +18,8 @@ import numpy as np
 import platformdirs
 from jaxtyping import Float32, Int32
 
+from optax_lab import limits
+
 FROZEN_SEED = 42
 FROZEN_SIZES = (4000, 1000)  # train, test
 
@@ -75,6 +77,7 @@ def fresh(n: int, *, seed: int) -> Split:
     Warns:
       CacheWarning: if the cache is damaged (it is made again) or cannot be written.
     """
+    limits.whole(n=n, seed=seed)
     if n < 1:
         raise ValueError(f"n is {n}: it must be at least 1")
     if not 0 <= seed < 2**32:

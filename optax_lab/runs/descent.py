@@ -9,6 +9,8 @@ from jax import lax
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int, Int8, PRNGKeyArray, PyTree, Scalar
 
+from optax_lab import limits
+
 STATUS = ("converged", "max_steps", "diverged")
 CONVERGED, MAX_STEPS, DIVERGED = range(3)
 STOPS = (None, "step", "gradient")
@@ -232,6 +234,7 @@ def as_float(leaf: Any) -> Array:
 
 
 def _check_settings(steps, stop, tolerance, record_every) -> None:
+    limits.whole(steps=steps, record_every=record_every)
     if steps < 1:
         raise ValueError(f"steps is {steps}, but must be at least 1")
     if stop not in STOPS:
@@ -243,10 +246,13 @@ def _check_settings(steps, stop, tolerance, record_every) -> None:
 
 
 def _check_value(value, start: PyTree, key: PRNGKeyArray | None) -> None:
+    if key is not None:
+        limits.key(key)
     shapes = jax.tree.map(jnp.shape, start)
     try:
         out = jax.eval_shape(value, start, *([] if key is None else [key]))
     except (TypeError, ValueError, IndexError) as error:
         raise ValueError(f"value cannot take a start of {shapes=}: {error}") from error
     if getattr(out, "shape", None) != () or not jnp.issubdtype(out.dtype, jnp.floating):
-        raise ValueError(f"value must return one float, but returned {out}")
+        kind = f"shape {out.shape} of {out.dtype}" if hasattr(out, "dtype") else out
+        raise ValueError(f"value must return one float, but returned {kind}")

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
-from optax_lab import precision
+from optax_lab import limits, precision
 
 Split = tuple[Any, Any]  # inputs (n, ...) and labels (n, ...)
 
@@ -90,10 +90,11 @@ def evaluate(
         return jax.tree.map(jnp.sum, per_example(problem, outputs, part[1]))
 
     whole = size // chunk * chunk
-    chunks = [jnp.asarray(x)[:whole].reshape(-1, chunk, *x.shape[1:]) for x in split]
+    split = jax.tree.map(precision.array, tuple(split))
+    chunks = [x[:whole].reshape(-1, chunk, *x.shape[1:]) for x in split]
     total = jax.tree.map(jnp.sum, jax.lax.map(sums, tuple(chunks)))
     if whole < size:
-        rest = sums(tuple(jnp.asarray(x)[whole:] for x in split))
+        rest = sums(tuple(x[whole:] for x in split))
         total = jax.tree.map(jnp.add, total, rest)
     return {f"{m}/{name}": value / size for m, value in total.items()}
 
@@ -138,6 +139,7 @@ def check(problem: Problem, data: Data, epochs: int) -> None:
     Raises:
       ValueError: with the value and what is allowed.
     """
+    limits.whole(epochs=epochs, batch_size=problem.batch_size)
     size = len(data.train[1])
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
-from optax_lab import measures
+from optax_lab import limits, measures, precision
 from optax_lab.runs.problem import (  # what a user of this module needs beside it
     Data,
     Problem,
@@ -80,7 +80,11 @@ def start(problem: Problem, optimizer: optax.GradientTransformation, key) -> Run
 
     Parameters and batches depend on the problem and the key only, so that runs of
     different optimizers with the same key are paired.
+
+    Raises:
+      ValueError: if the key is none, such as a seed.
     """
+    limits.key(key)
     params_key, batches_key = jax.random.split(key)
     params = problem.network.init(params_key)
     return Run(params, optimizer.init(params), batches_key, jnp.zeros([], jnp.int32))
@@ -121,7 +125,7 @@ def advance(
       ValueError: if a setting is out of range or the data do not fit.
     """
     check(problem, data, epochs)
-    data = jax.tree.map(jnp.asarray, data)
+    data = jax.tree.map(precision.array, data)
     step = _step(problem, optax.with_extra_args_support(optimizer))
 
     def epoch(run):
@@ -206,7 +210,8 @@ def train(
       ValueError: if a setting is out of range or the data do not fit.
     """
     check(problem, data, epochs)
-    data = jax.tree.map(jnp.asarray, data)
+    limits.key(key)
+    data = jax.tree.map(precision.array, data)
     size = block_length(epochs, block)
 
     @jax.jit
@@ -230,6 +235,7 @@ def block_length(epochs: int, block: int | None = None) -> int:
     """Returns how many epochs a block has: `block`, or the largest divisor up to 10."""
     if block is None:
         return max(n for n in range(1, _LONGEST_BLOCK + 1) if epochs % n == 0)
+    limits.whole(block=block)
     if block < 1 or epochs % block:
         raise ValueError(f"block must divide the {epochs} epochs, got {block}")
     return block

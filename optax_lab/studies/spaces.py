@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from optax_lab import limits
+
 RATE = "learning_rate"
 DIMENSIONS = 16  # of every Sobol sequence, so that its first one is the same for all
 Space = Mapping[str, tuple[float | int, float | int]]
@@ -35,6 +37,7 @@ def points(
     ['0.66', '2.80', '5.73', '0.24']
     """
     check(space)
+    limits.whole(points=n, seed=seed)
     if n < 1 or n & (n - 1):
         raise ValueError(f"points is {n}: it must be a power of two, 1, 2, 4, …")
     from scipy.stats import qmc  # a second of a command that may not need it

@@ -16,6 +16,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Int, PyTree
 from typing_extensions import TypeAliasType
 
+from optax_lab import precision
+
 _IS_DTYPE = re.compile(r"(.*_)?dtype(_.*)?").fullmatch
 Schedule = Callable[[Any], ArrayLike]  # from the step to a number or an array
 # `help` writes the alias's name, not the thirteen types that it stands for.
@@ -165,7 +167,7 @@ def _of_any_leaves(
 def _arrays(tree: PyTree) -> PyTree:
     """Turns numbers and NumPy's arrays into JAX's, float64 as JAX is set up."""
     is_other = lambda leaf: isinstance(leaf, _NUMBERS) and not isinstance(leaf, Array)
-    return jax.tree.map(lambda x: jnp.asarray(x) if is_other(x) else x, tree)
+    return jax.tree.map(lambda x: precision.array(x) if is_other(x) else x, tree)
 
 
 def _inexact(leaf: Any) -> Any:
@@ -235,9 +237,11 @@ def _wide(value: Any) -> Any:
     Of these each rule checks the range. Anything else stays as it is.
     """
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
+    if type(value) is int:
+        return value if abs(value) < 2**31 else float(value)
     if not isinstance(value, jax.Array | np.ndarray):
         return value
-    value = jnp.asarray(value)
+    value = precision.array(value)
     with jax.numpy_dtype_promotion("standard"):
         return value.astype(jnp.promote_types(value.dtype, jnp.float32))

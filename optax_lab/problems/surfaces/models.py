@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
+from optax_lab import limits
 from optax_lab.problems.surfaces.surface import AnyArray, Surface
 
 
@@ -79,6 +80,7 @@ def least_squares(
     Raises:
       ValueError: if rows, columns or batch are less than 1, or the condition is.
     """
+    limits.whole(rows=rows, columns=columns, batch=batch or 1, seed=seed)
     for name, count in (("rows", rows), ("columns", columns), ("batch", batch)):
         if count is not None and count < 1:
             raise ValueError(f"{name} is {count}: it must be at least 1")
@@ -123,6 +125,7 @@ def factorisation(*, side: int = 6, rank: int = 2, seed: int = 0) -> Surface:
     Raises:
       ValueError: if the rank is not in [1, side].
     """
+    limits.whole(side=side, rank=rank, seed=seed)
     if not 1 <= rank <= side:
         raise ValueError(f"rank is {rank}: it must be in [1, {side}]")
     draw = functools.partial(np.random.default_rng(seed).normal, size=(side, rank))

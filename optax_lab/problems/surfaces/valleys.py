@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Scalar
 
+from optax_lab import limits
 from optax_lab.problems.surfaces.surface import AnyArray, Surface, plane
 
 _LIBRARY = "Surjanovic & Bingham, Virtual Library of Simulation Experiments"
@@ -39,6 +40,7 @@ def rosenbrock_chain(*, n: int = 10) -> Surface:
     Raises:
       ValueError: if n is less than 2.
     """
+    limits.whole(n=n)
     if n < 2:
         raise ValueError(f"n is {n}: it must be at least 2")
 
