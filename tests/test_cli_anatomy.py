@@ -2,6 +2,7 @@ import contextlib
 import csv
 import io
 import json
+import shlex
 
 import jax
 import pytest
@@ -59,7 +60,7 @@ def test_it_says_what_is_kept_and_reads_it_off(done):
 
 def test_it_leaves_a_figure_and_the_values_of_each(done, home):
     folder = home / "a"
-    files = {"adam(b1=.8).png", "optax.sgd(momentum=.5).png", "its_own-mine.png"}
+    files = {"adam-b1=.8.png", "optax.sgd-momentum=.5.png", "its_own-mine.png"}
     assert {path.name for path in folder.glob("*.png")} == files
     with Image.open(folder / "its_own-mine.png") as image:
         assert "ema (β = 0.75, gain 1)" in image.info["Description"]
@@ -83,7 +84,17 @@ def test_one_optimizer_has_one_figure_and_its_equation(tmp_path, monkeypatch, ca
     assert code == 0
     assert "mₜ = mₜ₋₁ + (1 − β)(gₜ − mₜ₋₁)" in out
     assert "bfloat16" in out
-    assert (tmp_path / "a/responses.png").stat().st_size > 10_000
+    assert (tmp_path / "a/momentum.png").stat().st_size > 10_000
+
+
+def test_figures_are_named_by_their_optimizers_in_letters_that_no_shell_reads(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "momentum(decay=.8)", "sgd", "--out", "a")[0] == 0
+    found = sorted(path.name for path in (tmp_path / "a").glob("*.png"))
+    assert found == ["momentum-decay=.8.png", "sgd.png"]
+    assert all(shlex.quote(name) == name for name in found)
 
 
 def test_without_names_there_is_a_table_of_all_and_no_figure(

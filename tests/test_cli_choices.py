@@ -80,19 +80,19 @@ def test_defaults_do_not_enter_the_name():
         ("optax.contrib.dadapt_adamw(1.)", "optax.contrib.dadapt_adamw_lr=1.0", 1.0),
         (
             "optax.chain(optax.clip(1.), adam(1e-2))",
-            "optax.chain_optax.clip(max_delta=1.0)_adam(learning_rate=0.01)_lr=0.01",
+            "optax.chain_optax.clip-max_delta=1.0_adam-learning_rate=0.01_lr=0.01",
             1e-2,
         ),
         (
             "sgd(optax.cosine_decay_schedule(.1, 50))",
-            "sgd_lr=optax.cosine_decay_schedule(init_value=0.1,-decay_steps=50)",
+            "sgd_lr=optax.cosine_decay_schedule-init_value=0.1,decay_steps=50",
             "optax.cosine_decay_schedule(init_value=0.1, decay_steps=50)",
         ),
         ("pytorch.RMSprop(lr=.1)", "pytorch.RMSprop_lr=0.1", 0.1),
         ("pytorch.RMSprop", "pytorch.RMSprop_lr=0.01", 0.01),
         (
             "cautious(pytorch.Adam)",
-            "cautious_pytorch.Adam(learning_rate=0.001)_lr=0.001",
+            "cautious_pytorch.Adam-learning_rate=0.001_lr=0.001",
             1e-3,
         ),
         ("keras.SGD(momentum=.5)", "keras.SGD_momentum=0.5_lr=0.01", 0.01),
@@ -184,37 +184,37 @@ def test_the_same_optimizer_twice_is_refused():
         (
             "cautious(adamw(3e-3))",
             "cautious(adamw(0.003))",
-            "cautious_adamw(learning_rate=0.003)_lr=0.003",
+            "cautious_adamw-learning_rate=0.003_lr=0.003",
         ),
         (
             "grams(adam)",
             "grams(adam(0.001))",
-            "grams_adam(learning_rate=0.001)_lr=0.001",
+            "grams_adam-learning_rate=0.001_lr=0.001",
         ),
         (
             "grokfast(cautious(sgd(.1)), lamb=5.)",
             "grokfast(cautious(sgd(0.1)), lamb=5.0)",
-            "grokfast_cautious(inner=sgd(learning_rate=0.1))_lamb=5.0_lr=0.1",
+            "grokfast_cautious-inner=sgd-learning_rate=0.1_lamb=5.0_lr=0.1",
         ),
         (
             "lookahead(sgd(.1), 5, .5)",
             "lookahead(sgd(0.1), sync_period=5, slow_step_size=0.5)",
-            "lookahead_sgd(learning_rate=0.1)_sync_period=5_slow_step_size=0.5_lr=0.1",
+            "lookahead_sgd-learning_rate=0.1_sync_period=5_slow_step_size=0.5_lr=0.1",
         ),
         (
             "schedule_free(sgd(.5), .5)",
             "schedule_free(sgd(0.5), learning_rate=0.5)",
-            "schedule_free_sgd(learning_rate=0.5)_lr=0.5",
+            "schedule_free_sgd-learning_rate=0.5_lr=0.5",
         ),
         (
             "with_param_ema(adam(1e-3), (.9, .99))",
             "with_param_ema(adam(0.001), decays=(0.9, 0.99))",
-            "with_param_ema_adam(learning_rate=0.001)_decays=(0.9,-0.99)_lr=0.001",
+            "with_param_ema_adam-learning_rate=0.001_decays=0.9,0.99_lr=0.001",
         ),
         (
             "cautious(optax.sgd(.1))",
             "cautious(optax.sgd(0.1))",
-            "cautious_optax.sgd(learning_rate=0.1)_lr=0.1",
+            "cautious_optax.sgd-learning_rate=0.1_lr=0.1",
         ),
     ],
 )

@@ -186,3 +186,15 @@ def test_what_is_missing_is_said():
 def test_numbers_out_of_range_are_refused_by_name(kwargs, message):
     with pytest.raises(Exception, match=message):
         optax_lab.sophia(0.1, **kwargs).init(X)
+
+
+def test_the_share_that_is_not_clipped_is_printed_when_it_is_asked_for(capfd):
+    optimizer = optax_lab.sophia(
+        0.1, clip_threshold=1.0, verbose=True, print_win_rate_every_n_steps=2
+    )
+    grad = {"a": jnp.array([1.0, 0.0, 0.0]), "b": jnp.array(0.0)}
+    state = optimizer.init(X)
+    for _ in range(4):
+        _, state = optimizer.update(grad, state, X, obj_fn=bowl)
+    jax.effects_barrier()
+    assert capfd.readouterr().out.count("Sophia optimizer win rate: ") == 2

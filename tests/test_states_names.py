@@ -101,3 +101,24 @@ def test_a_parameter_of_kerass_adafactor_may_be_called_as_a_key_is(name):
     odd = variables([name], ends[:2]) + variables(["other"], ends[2:])[2:]
     with pytest.raises(ValueError, match="not the variables of Keras' Adafactor"):
         states.from_keras(rule, params[:1], odd)
+
+
+@pytest.mark.parametrize(
+    ("key", "argument", "ours"),
+    [
+        ("average", "use_ema", "optax_lab.with_param_ema"),
+        ("gradient_accumulator", "gradient_accumulation_steps", "optax.MultiSteps"),
+    ],
+)
+def test_what_keras_keeps_around_an_optimizer_is_refused_by_its_argument(
+    key, argument, ours
+):
+    params = {"a": jnp.zeros(2), "b": jnp.zeros(2)}
+    plain = variables(["a", "b"], ["_momentum"])
+    wrapped = variables(["a", "b"], [f"_{key}", "_momentum"])
+    optimizer = keras.SGD(0.1, momentum=0.9)
+    states.from_keras(optimizer, params, plain)
+    with pytest.raises(ValueError, match=f"a_{key} is .* for {argument}, .* {ours}"):
+        states.from_keras(optimizer, params, wrapped)
+    with pytest.raises(ValueError, match=f"a_{key} is .* for {argument}, .* {ours}"):
+        states.to_keras(optimizer, params, optimizer.init(params), wrapped, step=0)

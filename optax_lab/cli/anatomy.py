@@ -1,11 +1,10 @@
 # optax-lab anatomy: what optimizers keep, how long it remembers, and how they respond.
-import re
 from typing import Any
 
 import numpy as np
 
 from optax_lab import dissection
-from optax_lab.cli import choices, devices, guests, output, progress
+from optax_lab.cli import calls, choices, devices, guests, output, progress
 from optax_lab.cli.settings import Anatomy
 from optax_lab.optimizers import table
 from optax_lab.views import figures
@@ -28,7 +27,7 @@ def run(settings: Anatomy, argv: list[str]) -> int:
                     one = dissection.dissect(text, make, dtype=settings.dtype)
                 found.append(one)
                 if settings.optimizers:
-                    _write(folder, found[-1], alone=len(texts) == 1)
+                    _write(folder, found[-1])
             if folder.status == "interrupted":
                 break
             advance(1)
@@ -36,7 +35,7 @@ def run(settings: Anatomy, argv: list[str]) -> int:
     return output.report(settings, tables, folder)
 
 
-def _write(folder: output.Folder, found: dissection.Anatomy, *, alone: bool) -> None:
+def _write(folder: output.Folder, found: dissection.Anatomy) -> None:
     """Draws the responses, where they are finite, and writes their values."""
     names = ["update", *(kept.name for kept in found.kept)]
     labels = ["the update", *map(_label, found.kept)]
@@ -46,9 +45,8 @@ def _write(folder: output.Folder, found: dissection.Anatomy, *, alone: bool) -> 
     if bad:
         output.say(f"{found.name}: no picture, as {', '.join(bad)} is not finite")
     else:
-        file = "responses" if alone else re.sub(r"[^\w.=+,()-]+", "-", found.name)
         figure = figures.responses(series, title=found.name)
-        figures.save(figure, folder.path / f"{file}.png")
+        figures.save(figure, folder.path / f"{calls.file_name(found.name)}.png")
     for name, response in zip(names, responses, strict=True):
         told = {"optimizer": found.name, "of": name}
         rows = enumerate(zip(*map(np.ndarray.tolist, response), strict=True), start=1)

@@ -115,7 +115,7 @@ def first_of(call: Call) -> str | None:
 
 
 def label(call: Call, rate: float | int | str) -> str:
-    """Writes `sgd_momentum=0.9_lr=0.05`, in characters that any file system takes."""
+    """Writes `sgd_momentum=0.9_lr=0.05`, as a folder may be called."""
     parameters = parameters_of(names.optimizer(call.name)) if call.kwargs else {}
     parts = [call.name, *map(expressions.show, call.args)]
     for name, value in call.kwargs:
@@ -124,11 +124,23 @@ def label(call: Call, rate: float | int | str) -> str:
         if name != RATE and not usual:
             parts.append(f"{named}{expressions.show(value)}")
     parts += [] if rate == "" else [f"lr={rate}"]
-    label = re.sub(r"[^\w.=+,()-]+", "-", "_".join(parts).replace("'", ""))
+    label = file_name("_".join(parts))
     if len(label) <= _LONGEST:
         return label
     # A file system takes 255 bytes; what is cut off still tells two names apart.
     return f"{label[:_LONGEST]}_{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+
+
+def file_name(text: str) -> str:
+    """Writes text in characters that any file system takes, and a shell unquoted.
+
+    >>> file_name("cautious(adam(b1=.8), min_share=0.1)")
+    'cautious-adam-b1=.8,min_share=0.1'
+    """
+    text = re.sub(
+        r"(?<=[=,])\s*[(\[]|[)\]']|(?<=,)\s+", "", text
+    )
+    return re.sub(r"[^\w.=+,-]+", "-", text)
 
 
 def plain(value: Any) -> float | int | str:

@@ -105,6 +105,10 @@ def to_keras(
 
 
 _STEP, _RATE = "iteration", "learning_rate"
+_WRAPPED = {
+    "_average": ("use_ema", "optax_lab.with_param_ema"),
+    "_gradient_accumulator": ("gradient_accumulation_steps", "optax.MultiSteps"),
+}
 
 # Where arrays are, by their key and their parameter's number.
 _Places = dict[tuple[str, int | None], int]
@@ -171,6 +175,7 @@ def _by_suffix(variables: Sequence[Any]) -> tuple[_Places, dict[int, str]]:
     places: dict[tuple[str, int | None], int] = {}
     number = 0
     for at, name in _arrays(variables):
+        _check_wrapped(name)
         owner, key = _split(name)
         if key is None:
             # Nadam's product of decays has no name of its own
@@ -183,6 +188,20 @@ def _by_suffix(variables: Sequence[Any]) -> tuple[_Places, dict[int, str]]:
             raise ValueError(f"{name} is in the place of {owners[number]}'s {key}")
         places[key, number] = at
     return places, owners
+
+
+def _check_wrapped(name: str) -> None:
+    """Refuses a variable of what goes around an optimizer: here, a wrapper's.
+
+    Raises:
+      ValueError: with Keras' argument and ours.
+    """
+    for suffix, (argument, ours) in _WRAPPED.items():
+        if name.endswith(suffix):
+            raise ValueError(
+                f"{name} is what Keras keeps for {argument}, which is {ours} here: "
+                "leave such variables out, and begin with new ones"
+            )
 
 
 def _triples(variables: Sequence[Any]) -> tuple[_Places, dict[int, str]]:
