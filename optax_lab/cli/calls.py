@@ -137,9 +137,7 @@ def file_name(text: str) -> str:
     >>> file_name("cautious(adam(b1=.8), min_share=0.1)")
     'cautious-adam-b1=.8,min_share=0.1'
     """
-    text = re.sub(
-        r"(?<=[=,])\s*[(\[]|[)\]']|(?<=,)\s+", "", text
-    )
+    text = re.sub(r"(?<=[=,])\s*[(\[]|[)\]']|(?<=,)\s+", "", text)
     return re.sub(r"[^\w.=+,-]+", "-", text)
 
 
