@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 compare: .venv/.installed
 	$(BIN)/optax-lab compare $(ARGS)
 
-# What one runs before every commit: no kernels, no processes, a third of the examples.
+# Before every commit: no kernels, no processes, nothing slow, a third of the examples.
 test: .venv/.tests lint
 	$(PYTEST) -m "not slow" --ignore tests/peers --hypothesis-profile brief $(ARGS)
 

@@ -73,6 +73,10 @@ def update(
     that weighs more, xₜ + β(aₜ₋₁ − xₜ) for β < ½: so a small x is not lost in a large
     average that is forgotten, and β = 0 returns x to the bit.
 
+    The weight counts steps, whichever leaves are None: which are None is to stay the
+    same for the life of a state. A leaf that is None at some steps only is read too
+    small, as if 0 had been observed there first.
+
     Args:
       state: what `init` or the last `update` returned.
       x: a tree like `state.average`; where it is None, that average stays as it is.

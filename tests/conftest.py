@@ -25,6 +25,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 import jax
 import jaxtyping
+import pytest
 from hypothesis import HealthCheck, settings
 
 jax.config.update("jax_enable_x64", True)
@@ -62,6 +63,17 @@ settings.register_profile(
 )
 settings.register_profile("brief", settings.get_profile("whole"), max_examples=8)
 settings.load_profile("whole")  # `make test` asks for the other
+
+
+@pytest.fixture
+def share(request):
+    """Returns (items, number) → a fourth of them in `make test`, and else all.
+
+    Each number has another fourth: of a table of optimizers and what each keeps, all
+    lines and all columns are seen, and `make test-all` sees all of it.
+    """
+    is_brief = request.config.getoption("--hypothesis-profile") == "brief"
+    return lambda items, number: items[number % 4 :: 4] if is_brief else items
 
 
 def pytest_collection_finish(session):

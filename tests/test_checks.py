@@ -54,6 +54,7 @@ def test_a_known_mistake_is_told_by_its_name_with_its_hint(exercise, name, seed)
     students.is_told_by_name(exercise, name, seed)
 
 
+@pytest.mark.slow
 @every
 def test_of_two_mistakes_none_is_told_that_was_not_made(exercise):
     students.pairs_are_told(exercise)

@@ -115,11 +115,13 @@ def test_a_grid_finds_its_best_cell_and_draws_itself(lab):
     }
 
 
+@pytest.mark.slow
 def test_a_best_cell_at_an_edge_names_the_axis(lab):
     found, _, _ = lab("sgd", "--grid", "learning_rate=1e-3:1e-1:5")
     assert found["grid"][0]["at_edge"] == "learning_rate"
 
 
+@pytest.mark.slow
 def test_where_nothing_reaches_the_target_that_is_said(lab):
     words = ["sgd", "--surface", "rastrigin", "--figure", "tuned", "--steps", 200]
     found, _, _ = lab(*words)
@@ -139,6 +141,7 @@ def test_the_rate_inside_a_wrapper_can_be_crossed_and_tuned(lab):
     assert found["tuned"][0]["best_rate"] > 1e-3
 
 
+@pytest.mark.slow
 def test_long_names_keep_figures_of_their_own(lab):
     inner = "optax.clip_by_global_norm(1.0), optax.scale_by_adam(b1=0.9, b2=0.999)"
     chains = [f"optax.chain({inner}, optax.scale(-{rate}))" for rate in (0.1, 0.2)]
@@ -181,6 +184,7 @@ def test_another_surface_forgets_what_was_resolved_for_the_old_one(lab, tmp_path
     assert settings["target"] > 0.01
 
 
+@pytest.mark.slow
 def test_every_figure_and_the_animation_are_drawn(lab):
     words = ["adam(.1)", "sgd(.1)", "--figure", "surface", "curves", "state", "tuned"]
     found, folder, _ = lab(*words, "--animate", "--steps", 300)
@@ -202,6 +206,7 @@ def test_a_surface_of_many_coordinates_has_curves_for_a_picture(lab):
     assert "x10" in read_csv(folder / "metrics.csv")[0]
 
 
+@pytest.mark.slow
 def test_a_diverged_path_is_drawn_and_a_diverged_lane_is_no_failure(lab):
     found, folder, _ = lab(
         *("sgd(11)", "--figure", "surface", "curves", "state", "--steps", 5000), code=1

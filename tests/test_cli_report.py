@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from optax_lab.cli import findings, report
+from optax_lab.cli import findings, report, verdicts
 from optax_lab.studies import ledger, plan, results
 
 
@@ -70,3 +70,33 @@ def test_without_a_run_that_ended_well_nothing_is_concluded():
     assert report.conclusions(empty) == [
         "Nothing: no run of what was chosen ended well."
     ]
+
+
+@pytest.mark.parametrize(("seeds", "least"), [(3, "0.25"), (6, "0.031")])
+def test_the_table_of_pairs_says_what_so_few_seeds_can_say(seeds, least):
+    found = reported({"a": near(0.9, seeds), "b": near(0.1, seeds)})
+    pairs = findings.pairs(findings.tests_of(found, "constant"))
+    table = findings._pairs("constant", pairs, seeds)
+    assert f"p_holm is at least {least} with {seeds} seeds" in table.title
+    assert ("none can be separable" in table.title) == (seeds == 3)
+    assert table.rows[0]["low"] > 0  # and beside it:
+    assert table.rows[0]["verdict"] == ("separable" if seeds == 6 else "not separable")
+
+
+def test_both_tables_of_pairs_have_the_better_one_first_and_points_for_a_unit():
+    accuracies = {"a": near(0.6, 6), "b": near(0.9, 6, seed=1)}
+    found = reported(accuracies)
+    pairs = findings.pairs(findings.tests_of(found, "constant"))
+    studied = findings._pairs("constant", pairs, 6)
+    outcomes = [verdicts.Outcome(name) for name in accuracies]
+    for outcome in outcomes:
+        for seed, value in enumerate(accuracies[outcome.optimizer]):
+            outcome.finals[seed] = {"accuracy/test": value}
+    plain = verdicts._pairs(outcomes)
+    for table in (studied, plain):
+        assert "in points, first − second" in table.title
+        (row,), (shown,) = table.rows, table.shown
+        assert (row["first"], row["second"]) == ("b", "a")
+        assert row["difference"] == pytest.approx(0.3, abs=0.02)
+        assert float(shown["difference"]) == pytest.approx(30, abs=2)
+        assert set(shown) >= {"first", "second", "95 % interval", "verdict"}

@@ -10,7 +10,7 @@ import pytest
 
 import optax_lab
 from optax_lab import comparison
-from optax_lab.cli import choices, contenders
+from optax_lab.cli import choices, contenders, findings
 from optax_lab.comparison import inclusions, tasks
 from optax_lab.runs import training
 from optax_lab.studies import ledger, plan, results, verdicts
@@ -134,6 +134,7 @@ class Made:
         return optax.sgd(learning_rate, self.momentum)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [lambda m: functools.partial(optax.sgd, momentum=m), made_with, Made],
@@ -197,7 +198,7 @@ def test_what_a_study_does_not_have_is_refused_by_name(mine):
 @pytest.mark.parametrize(
     ("args", "settings", "said"),
     [
-        ((None, TUNING), {}, "tuning, reporting and choose_by need a problem"),
+        ((None, TUNING), {}, "tuning, reporting, choose_by and best need a problem"),
         ((PROBLEM,), {}, "a problem needs data"),
         ((PROBLEM, REPORTING._replace(at_end={})), {}, "measures nothing: say what"),
         ((PROBLEM, TUNING._replace(train=data(5))), {}, "batch_size must be from 1"),
@@ -237,3 +238,41 @@ def test_an_inclusion_that_does_not_hold_is_seen():
     (found,) = inclusions.check([comparison.contender("adam", other)])
     assert found.apart == np.inf
     assert "unexpected keyword argument" in found.error
+
+
+def test_of_a_metric_that_is_no_loss_and_no_accuracy_the_best_must_be_said():
+    error = lambda outputs, labels: 1 - training.accuracy(outputs, labels)
+    problem = training.Problem(NETWORK, metrics={"error": error}, batch_size=10)
+    args = {"mine": optax.sgd}, problem, TUNING, REPORTING
+    with pytest.raises(ValueError, match="'error/validation': say best='lowest' or"):
+        compared(*args, choose_by="error/validation")
+    runs = compared(*args).of("mine", "tune")
+    for best, pick in (("lowest", min), ("highest", max)):
+        found = compared(*args, choose_by="error/validation", best=best)
+        ends = {run.point: run.curves["error/validation"][-1] for run in runs}
+        assert ends[found.chosen["mine"]] == pick(ends.values())
+
+
+def test_what_a_factory_asks_for_and_has_no_default_is_searched_all_the_same():
+    needs = lambda learning_rate, beta: optax.sgd(learning_rate, momentum=beta)
+    space = {"learning_rate": (0.01, 0.1), "beta": (0.5, 0.9)}
+    assert comparison.contender("needs", needs, space).defaults == {}
+    found = compared({"needs": needs}, space={"needs": space})
+    assert {run.status for run in found.records} == {"ok"}
+    assert not found.of("needs", "default")
+
+
+def test_defaults_that_do_better_than_the_search_are_said():
+    narrow = {"learning_rate": (1e-6, 1e-5)}  # the default, 0.05, learns something
+    found = compared({"sgd": optax_lab.sgd}, space={"sgd": narrow})
+    default, chosen = found.beaten["sgd"]
+    (usual,) = found.of("sgd", "default")
+    assert default == pytest.approx(usual.curves["loss/validation"][-1], rel=1e-5)
+    assert default < chosen
+    (line,) = findings.beaten(tasks.own(PROBLEM, TUNING, None, None), found)
+    assert line.startswith("sgd: loss/validation is ") and ", below the " in line
+    wide = {"learning_rate": (0.04, 0.06)}
+    wide = compared({"sgd": optax_lab.sgd}, space={"sgd": wide})
+    better = wide.of("sgd", "default")[0].curves["loss/validation"][-1]
+    best = min(run.curves["loss/validation"][-1] for run in wide.of("sgd", "tune"))
+    assert ("sgd" in wide.beaten) == (better < best)

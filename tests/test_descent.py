@@ -471,3 +471,19 @@ def test_a_start_the_function_cannot_take_is_refused_with_its_shape(start):
 def test_a_function_that_does_not_return_one_float_is_refused(value):
     with pytest.raises(ValueError, match="value must return one float, but returned"):
         descent.descend(value, optax.sgd(0.1), START)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32])
+def test_a_gradient_whose_square_underflows_has_not_converged(dtype):
+    slope = jnp.asarray(1e-4, dtype)
+    run = optax_lab.descend(
+        lambda x: jnp.sum(slope * x),
+        optax_lab.sgd(0.1),
+        jnp.ones(2, dtype),
+        steps=3,
+        stop="gradient",
+        tolerance=1e-5,
+        target=1e-4,
+    )
+    assert descent.STATUS[int(run.status)] == "max_steps"
+    assert int(run.first_hit) == -1

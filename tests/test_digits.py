@@ -83,6 +83,7 @@ def test_the_frozen_set_has_the_published_labels(frozen):
     assert (labels_hash(train), labels_hash(test)) == (TRAIN_LABELS, TEST_LABELS)
 
 
+@pytest.mark.slow
 def test_the_frozen_set_is_what_mnist1d_makes(frozen):
     with restored():
         published = mnist1d.data.make_dataset(mnist1d.get_dataset_args())

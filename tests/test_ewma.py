@@ -273,6 +273,7 @@ def averages(decay, spread, key):
     return jnp.mean(short.average.astype(jnp.float32)), jnp.mean(long.average)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [0.99, 0.999, 0.9999])
 @pytest.mark.parametrize("spread", [0.0, 1.0])
 def test_rounded_at_random_a_bfloat16_average_arrives(decay, spread):
@@ -346,3 +347,13 @@ def test_a_series_of_nothing_stays_and_one_number_is_no_series():
         plain(3.0, 0.9)
     with pytest.raises(ValueError, match=r"decay must lie in \[0, 1\), got 1.0"):
         ewma.smooth(np.zeros(3), np.float32(1.0))
+
+
+def test_a_leaf_that_is_none_at_some_steps_only_is_read_too_small():
+    state = ewma.init({"a": jnp.zeros(()), "b": jnp.zeros(())})
+    for k in range(4):
+        seen = {"a": jnp.ones(()), "b": jnp.ones(()) if k % 2 else None}
+        state = ewma.update(state, seen, 0.9)
+    read = ewma.read(state)
+    np.testing.assert_allclose(read["a"], 1, rtol=1e-12)
+    assert 0 < read["b"] < 0.6  # as the docstring says

@@ -109,6 +109,7 @@ def test_a_setting_that_does_not_fit_is_refused_before_anything_runs():
         next(execute.trainings(PROBLEM, optax_lab.sgd(0.1), DATA, none, epochs=1))
 
 
+@pytest.mark.slow
 def test_runs_with_hyperparameters_of_their_own_are_the_single_trainings():
     rates = np.float32([1e-3, 1e-2, 3e-2])
     found = execute.trainings(

@@ -250,6 +250,7 @@ def test_only_signs_that_are_in_the_window_are_explained():
     assert legend_of(figure) == ["sgd"]
 
 
+@pytest.mark.slow
 @given(
     npst.arrays(
         float,

@@ -181,6 +181,7 @@ def test_no_figure_has_axes_that_show_nothing(everything):
     }
 
 
+@pytest.mark.slow
 def test_legends_are_inside_the_figure_and_outside_the_data(everything):
     for name, figure in everything.items():
         figure.draw_without_rendering()
@@ -192,6 +193,7 @@ def test_legends_are_inside_the_figure_and_outside_the_data(everything):
         assert not any(box.overlaps(axes.bbox) for axes in figure.axes), name
 
 
+@pytest.mark.slow
 def test_no_text_lies_on_another_one_or_leaves_the_figure(everything):
     for name, figure in everything.items():
         figure.draw_without_rendering()
@@ -222,6 +224,7 @@ def test_every_figure_says_what_it_shows_and_its_file_does_too(everything, tmp_p
             assert image.info["Description"] == figures.alt_text(figure) != ""
 
 
+@pytest.mark.slow
 def test_a_long_title_takes_nothing_from_the_panels(everything):
     for name in ("heat map", "curves", "states"):
         figure, long = everything[name], everything[f"long {name}"]
@@ -505,6 +508,7 @@ def test_a_map_on_which_nothing_arrived_has_no_star_and_no_colours():
     assert "no cell reached it" in figures.alt_text(figure)
 
 
+@pytest.mark.slow
 @given(npst.arrays(float, (2, 3), elements=st.one_of(st.floats(1, 1e5), ANY)))
 def test_any_map_can_be_drawn(values):
     figure = heat_map(values, np.array([0.1, 1]), np.array([0.0, 0.5, 0.9]))
@@ -639,6 +643,7 @@ def test_values_below_0_have_a_linear_axis():
     assert positive.axes[0].get_yscale() == "log"
 
 
+@pytest.mark.slow
 @given(
     npst.arrays(float, st.tuples(st.integers(1, 4), st.integers(1, 5)), elements=ANY),
     st.sampled_from(["value", "above_best"]),
@@ -765,6 +770,7 @@ def test_any_state_of_many_coordinates_can_be_drawn(values):
     figure.draw_without_rendering()
 
 
+@pytest.mark.slow
 @given(npst.arrays(float, (4, 2), elements=ANY))
 def test_any_state_can_be_drawn(values):
     figure = figures.states({"m": values}, values, {"m": values[:, 0]})
@@ -930,6 +936,7 @@ def test_a_writer_that_fails_leaves_nothing_and_its_error_is_seen(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(
     npst.arrays(float, st.tuples(st.integers(1, 4), st.just(2)), elements=ANY),

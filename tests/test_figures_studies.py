@@ -109,6 +109,7 @@ def heights_at(band, x):
 # All figures
 
 
+@pytest.mark.slow
 def test_legends_are_inside_the_figure_and_outside_the_data(everything):
     for name, figure in everything.items():
         figure.draw_without_rendering()
@@ -120,6 +121,7 @@ def test_legends_are_inside_the_figure_and_outside_the_data(everything):
         assert not any(box.overlaps(axes.bbox) for axes in figure.axes), name
 
 
+@pytest.mark.slow
 def test_no_text_leaves_the_figure_or_lies_on_another_one(everything):
     for name, figure in everything.items():
         figure.draw_without_rendering()
@@ -152,6 +154,7 @@ def test_every_text_can_be_read_when_the_figure_is_400_pixels_wide(everything):
                 assert found.get_fontsize() * pixels_per_point >= 9, (name, found)
 
 
+@pytest.mark.slow
 def test_every_figure_says_what_it_shows_and_its_file_does_too(everything, tmp_path):
     for name, figure in everything.items():
         path = tmp_path / f"{name}.png"
@@ -298,6 +301,7 @@ def test_losses_of_decades_have_a_logarithmic_axis_without_those_far_off():
     assert sensitivity(best="lowest").axes[0].get_yscale() == "linear"
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(npst.arrays(float, st.integers(1, 6), elements=ANY))
 def test_any_search_can_be_drawn(scores):

@@ -99,6 +99,7 @@ def test_on_convex_surfaces_lanes_are_the_single_descents(name, dtype):
     assert_lanes_are_single_descents(surface, rates, starts, **rule)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in PLANES if n not in CONVEX])
 def test_elsewhere_they_are_over_the_first_hundred_steps(name):
     surface = SURFACES[name]()
@@ -307,6 +308,7 @@ def steps_down_every_surface(make, rates, steps=100):
         yield jax.device_get((values, grads, updates, before))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", optax_lab.OPTIMIZERS)
 def test_every_optimizer_goes_down_every_surface_with_finite_steps(name):
     entry = optax_lab.OPTIMIZERS[name]
@@ -336,6 +338,7 @@ def test_these_steps_are_those_of_descend():
     np.testing.assert_allclose(points[whole], found.points[whole], 1e-9, 1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", optax_lab.OPTIMIZERS)
 def test_every_optimizer_goes_down_matrices_and_ends_with_a_status(name):
     entry = optax_lab.OPTIMIZERS[name]

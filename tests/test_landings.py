@@ -94,6 +94,7 @@ def test_a_surface_with_one_minimum_has_no_basin_to_miss():
         landings.basin_hits(BOWL, np.zeros(3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name, make in SURFACES.items() if make().runner_up is not None]
 )

@@ -148,6 +148,7 @@ def test_novograd_takes_another_denominator_in_the_place_of_its_own():
     np.testing.assert_allclose(updates, g / 6, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_16_bit_sums_and_norms_arrive_where_nearest_rounding_stalls():
     # Four equal gradients have a norm of 2 and a direction of 1/2: μ → 1/2/(1 − β₁).
     g = jnp.ones(4, jnp.float32)

@@ -196,6 +196,7 @@ def test_states_have_optaxs_classes_with_averages_inside():
     assert all(isinstance(a, ewma.Ewma) for a in averages)
 
 
+@pytest.mark.slow
 def test_16_bit_averages_arrive_where_nearest_rounding_stalls():
     g = jnp.full(500, 0.5, jnp.float32)
     mu = {"mu_dtype": jnp.bfloat16}

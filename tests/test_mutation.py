@@ -137,6 +137,7 @@ def test_a_line_that_no_case_runs_is_reported(toy):
     assert mutation.complaint(verdict) == "is run by no case"
 
 
+@pytest.mark.slow
 def test_every_equivalent_change_is_one_that_can_still_be_made():
     possible = {
         mutation.key(mutant)

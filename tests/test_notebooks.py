@@ -352,6 +352,7 @@ def is_told(task, mistake, kind, words):
     assert told in words, (task, mistake, words)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:divide by zero")  # a notebook only shows it
 @pytest.mark.parametrize("stem", STEMS)
 def test_a_notebook_filled_with_a_known_mistake_is_told_which(stem):

@@ -268,6 +268,7 @@ def test_it_goes_where_any_transformation_goes():
     assert float(doubled.inner_state[0].nu.average["w"][0, 0]) == 1
 
 
+@pytest.mark.slow
 def test_it_keeps_what_every_optimizer_keeps():
     make = lambda learning_rate=0.1, b1=0.9: observing.observe(
         optax_lab.adam(learning_rate, b1)

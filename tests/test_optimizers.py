@@ -112,6 +112,7 @@ def test_every_step_is_the_papers_and_optaxs_where_that_is_right(
         assert_same_path(found, theirs[family](case), max(case.close, 1e-11))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "case"),
     [

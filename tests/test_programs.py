@@ -114,6 +114,7 @@ READS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", READS.values(), ids=READS)
 def test_whatever_an_optimizer_reads_is_in_its_program(make):
     first = program(make=make(0.25))
@@ -166,6 +167,7 @@ PARTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
 def test_whatever_a_problem_reads_is_in_its_program(part, monkeypatch):
     first = program(**part)
@@ -197,6 +199,7 @@ def study(make, path):
     return found.ends("loss/validation")["mine"], len(ran)
 
 
+@pytest.mark.slow
 def test_a_changed_optimizer_is_run_anew_and_an_unchanged_one_is_not(
     tmp_path, monkeypatch
 ):

@@ -78,6 +78,7 @@ def test_a_threshold_under_4_acts_like_4_where_optax_gives_nan():
     assert np.any(np.isnan(theirs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b2", [0.0, 1 / 3, 0.5, 0.6, 0.9])
 def test_a_memory_of_any_length_has_finite_updates_and_slopes(b2):
     # ρ∞ is 2 at β₂ = 1/3 and 4 at .6, where the formula of r divides by 0.

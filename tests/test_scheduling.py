@@ -231,3 +231,32 @@ def test_integers_beyond_32_bits_are_what_they_are(kind):
     np.testing.assert_allclose(by_rate, -3e9)
     np.testing.assert_allclose(by_schedule, -3e9)
     np.testing.assert_allclose(by_gradient, [-3e9, -1])
+
+
+WITH_DTYPES = [
+    (name, argument)
+    for name, entry in table.OPTIMIZERS.items()
+    for argument in inspect.signature(entry.make).parameters
+    if scheduling._IS_DTYPE(argument)
+]
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32, jnp.float64])
+@pytest.mark.parametrize(("name", "argument"), WITH_DTYPES)
+def test_a_dtype_that_is_asked_for_is_that_of_a_state_and_of_no_update(
+    name, argument, dtype
+):
+    entry = table.OPTIMIZERS[name]
+    takes = inspect.signature(entry.make).parameters
+    asked = {"momentum": 0.9, "centered": True}  # without which some keep nothing
+    usual = {key: value for key, value in asked.items() if key in takes}
+    params = {"w": jnp.ones((4, 6), jnp.float32), "b": jnp.ones(3, jnp.float32)}
+    made = entry.make(entry.learning_rate, **usual, **{argument: dtype})
+    state = jax.eval_shape(made.init, params)
+    assert jnp.dtype(dtype) in {leaf.dtype for leaf in jax.tree.leaves(state)}
+    grad = {"obj_fn": lambda x: sum(jnp.sum(y**2) for y in jax.tree.leaves(x))}
+    step = lambda g, s, p: made.update(g, s, p, value=jnp.float32(1), grad=g, **grad)
+    updates, after = jax.eval_shape(step, params, state, params)
+    types = lambda tree: jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)
+    assert types(after) == types(state)
+    assert {leaf.dtype for leaf in jax.tree.leaves(updates)} == {jnp.dtype("float32")}

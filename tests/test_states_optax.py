@@ -32,6 +32,7 @@ IN_OPTAX = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IN_OPTAX)
 def test_a_run_that_leaves_optax_and_comes_back_is_the_run_that_stayed(name):
     case = trajectories.CASES[0]

@@ -15,7 +15,7 @@ import pytest
 import optax_lab
 from optax_lab.problems import networks
 from optax_lab.runs import training
-from optax_lab.studies import ledger, plan, study
+from optax_lab.studies import ledger, plan, schedules, study
 from optax_lab.studies.plan import Contender, Tier
 from tests.tiny import data
 
@@ -230,6 +230,7 @@ def test_a_point_of_which_a_run_diverged_is_not_chosen():
     assert "diverged" in {r.status for r in found.of("sgd", "tune")}
 
 
+@pytest.mark.slow
 def test_every_schedule_is_reported_and_the_search_uses_the_first():
     tier = TIER._replace(schedules=("constant", "cosine", "warmup_cosine"))
     found = conducted(ONE, tier)
@@ -270,3 +271,18 @@ def test_what_a_listener_raises_is_no_failure_of_an_optimizer(tmp_path):
         conducted(ONE, path=path, on_run=listen)
     with ledger.reading(path) as book:
         assert [record.status for record in book.records()] == ["ok"]
+
+
+def test_a_factory_may_compute_with_a_learning_rate_that_follows_a_schedule():
+    tier = Tier(2, 1, 2, 2, ("cosine", "warmup_cosine"))
+    tenth = lambda learning_rate: optax.sgd(0.1 * learning_rate)
+    found = conducted([contender("tenth", tenth), contender()], tier)
+    assert {run.status for run in found.records} == {"ok"}
+    for run in found.of("tenth", "tune"):
+        steps = 2 * -(-len(TASK.tuning.train[1]) // PROBLEM.batch_size)
+        rate = schedules.schedule("cosine", run.hypers["learning_rate"], steps)
+        made = optax.sgd(lambda step, rate=rate: 0.1 * rate(step))
+        key = jax.random.key(run.seed)
+        alone = training.train(PROBLEM, made, TASK.tuning, key, epochs=2)
+        for tag, values in run.curves.items():
+            np.testing.assert_allclose(values, alone.history[tag], rtol=1e-5)

@@ -56,6 +56,7 @@ def test_many_tests_at_once_are_the_same_tests():
         assert verdicts.sign_flips(d).tolist() == each
 
 
+@pytest.mark.slow
 def test_twenty_pairs_are_still_exact():
     d = np.random.default_rng(1).normal(0.2, size=20)
     signs = 1 - 2 * (np.arange(2**20)[:, None] >> np.arange(20) & 1).astype(np.int8)
@@ -163,6 +164,7 @@ def test_intervals_hold_the_mean_and_scale_with_it(a, unit):
     assert scaled == (mean * unit, low * unit, high * unit)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_nearly_as_often_as_they_say():
     r, held = np.random.default_rng(0), 0
     for _ in range(300):

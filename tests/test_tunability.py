@@ -200,3 +200,12 @@ def test_sensitivity_to_what_is_no_grid_is_refused():
         measure([0.1, 1.0], [-1.0, 2.0])
     with pytest.raises(ValueError, match=r"within must be between 0 and 1, got 1\.5"):
         measure([0.1, 1.0], [1.0, 2.0], within=1.5)
+
+
+def test_a_score_that_is_just_good_enough_is_so_in_float32_too():
+    scores = np.float32([0.5, 0.95 * 0.8, 0.8, 0.95 * 0.8, 0.5])
+    exact = tunability.rate_sensitivity(
+        RATES, [0.5, 0.76, 0.8, 0.76, 0.5], best="highest"
+    )
+    found = tunability.rate_sensitivity(RATES, scores, best="highest")
+    assert found.width_decades == pytest.approx(exact.width_decades, rel=1e-4)

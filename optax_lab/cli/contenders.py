@@ -1,5 +1,6 @@
 # The optimizers of a study, from expressions: what makes them, and what is searched.
 
+import difflib
 from collections.abc import Iterable, Sequence
 
 from optax_lab import comparison
@@ -30,9 +31,14 @@ def contenders(
     """
     ranges = dict(map(_range, texts))
     found = [_contender(optimizer, ranges) for optimizer in optimizers]
+    taken = {n for each in optimizers for n in choices.hyperparameters(each.expression)}
     for name in ranges:
         if not any(name in contender.space for contender in found):
-            raise ValueError(f"--space {name}: no optimizer of the study takes it")
+            likely = difflib.get_close_matches(name, taken - {name})
+            near = f"; did you mean {' or '.join(likely)}?" if likely else ""
+            raise ValueError(
+                f"--space {name}: no optimizer of the study takes it{near}"
+            )
     return found
 
 
@@ -49,6 +55,9 @@ def _contender(
         raise ValueError(f"{told}; it takes {', '.join(taken)}")
     entry = table.OPTIMIZERS.get(name.partition("(")[0])
     declared = entry.space if entry else {spaces.RATE: comparison.RATES}
+    if unknown := declared.keys() - {*taken, *fixed, spaces.RATE}:
+        told = f"the space of {name} has {min(unknown)}"
+        raise ValueError(f"{told}, which it does not take: {', '.join(taken)}")
     space = {k: v for k, v in (declared | ranges).items() if k in taken}
     rate = (
         optimizer.rate if isinstance(optimizer.rate, float | int) else comparison.USUAL

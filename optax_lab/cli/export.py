@@ -14,7 +14,7 @@ def run(settings: Export, argv: list[str]) -> int:
     """Writes runs.csv, finals.csv, curves.csv and study.json."""
     output.check(settings)
     devices.start("cpu")
-    path = settings.study
+    path = settings.study or Path()  # which `check` has refused
     if path.is_dir():
         path = path / output.STUDY
     with ledger.reading(path) as book:

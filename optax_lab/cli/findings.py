@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from optax_lab.cli import cells, output
+from optax_lab.cli import verdicts as told_pairs
 from optax_lab.studies import (
     letters,
     results,
@@ -36,7 +37,9 @@ def tables(
     for schedule in found.tier.schedules:
         if found.reported(schedule):
             compared = pairs(tests_of(found, schedule))  # which takes a while
-            made += [_results(found, schedule, compared), _pairs(schedule, compared)]
+            seeds = max(map(len, found.reported(schedule).values()))
+            made.append(_results(found, schedule, compared))
+            made.append(_pairs(schedule, compared, seeds))
             made.append(_anytime(found, schedule))
     return made
 
@@ -95,15 +98,28 @@ def _results(
     )
 
 
-def _pairs(schedule: str, compared: Sequence[verdicts.Pair]) -> output.Table:
+def _pairs(
+    schedule: str, compared: Sequence[verdicts.Pair], seeds: int
+) -> output.Table:
+    """Says of every two how they differ, and why that may mean nothing."""
     rows = []
     for pair in compared:
         row = pair._asdict() | {"verdict": _verdict(pair)}
         rows.append({k: v for k, v in row.items() if k not in _VERDICT})
     title = (
-        f"Fresh test accuracy, {schedule}: paired differences, BCa intervals of 95 %"
+        f"{told_pairs.PAIRS} {schedule}: BCa intervals of each pair alone, verdicts "
     )
-    return cells.table(f"pairs_{schedule}", title, rows)
+    title += f"of all by the sign-flip test, {_smallest_p(len(compared), seeds)}"
+    shown = [told_pairs.pair_shown(row) for row in rows]
+    return output.Table(f"pairs_{schedule}", title, rows, shown)
+
+
+def _smallest_p(pairs: int, seeds: int) -> str:
+    least = min(1.0, 2 * pairs / 2**seeds)
+    told = f"whose p_holm is at least {least:.2g} with {seeds} seeds"
+    if pairs and not verdicts.decidable(seeds, pairs):
+        told += ": none can be separable, whatever its interval"
+    return told
 
 
 _VERDICT = ("separable", "identical")
@@ -127,6 +143,16 @@ def _anytime(found: Study, schedule: str) -> output.Table:
     rows.sort(key=lambda row: -row["100%"])
     title = "the best validation accuracy so far, medians, at parts of the epochs"
     return cells.table(f"anytime_{schedule}", f"Anytime, {schedule}: {title}", rows)
+
+
+def beaten(task: Task, found: Study) -> list[str]:
+    """Says whose defaults did better than the best point of the search."""
+    better = "above" if task.highest else "below"
+    return [
+        f"{name}: {task.choose_by} is {default:.4g} by default, {better} the "
+        f"{chosen:.4g} of the best of its {found.tier.points} points, which is reported"
+        for name, (default, chosen) in found.beaten.items()
+    ]
 
 
 def tests_of(found: Study, schedule: str, tag: str = TEST) -> Values:

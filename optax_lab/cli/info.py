@@ -1,11 +1,14 @@
 # optax-lab info: what there is, and on what it runs.
+import contextlib
 import inspect
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
 
-from optax_lab.cli import devices, manifest, names, output
+from optax_lab.cli import devices, manifest, names, output, standing
 from optax_lab.cli.settings import Info
 from optax_lab.optimizers import table
 from optax_lab.problems import surfaces
@@ -15,6 +18,8 @@ def run(settings: Info, argv: list[str]) -> int:
     """Prints versions, devices, folders, optimizers, wrappers and surfaces."""
     devices.start("auto")
     tables = [_optimizers(), _wrappers(), _surfaces(), _moves(), _machine()]
+    if runs := _runs(output.RUNS):
+        tables.append(_table("runs", f"Runs in {output.RUNS}{os.sep}", runs))
     return output.report(settings, tables)
 
 
@@ -67,6 +72,17 @@ def _point(start: Any) -> str:
     return " ".join(shapes)
 
 
+def _runs(parent: Path) -> list[dict[str, Any]]:
+    """Lists the runs in a folder, the last one first, and how each stands."""
+    rows = []
+    for path in parent.glob("*/manifest.json"):
+        with contextlib.suppress(OSError, ValueError):
+            found = standing.of(path.parent)
+            told = {key: found.get(key) for key in ("command", "status", "started")}
+            rows.append({"folder": path.parent.name} | told)
+    return sorted(rows, key=lambda row: str(row["started"]), reverse=True)
+
+
 def _machine() -> output.Table:
     found = jax.devices()
     facts = {
@@ -98,5 +114,5 @@ def _table(name: str, title: str, rows: list[dict[str, Any]]) -> output.Table:
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{k}={v}" for k, v in value.items() if v is not None)
-    return str(value)
+        return ", ".join(f"{k}={_text(v)}" for k, v in value.items() if v is not None)
+    return manifest.text(value)

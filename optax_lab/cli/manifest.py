@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import re
 import subprocess
 import typing
 from collections.abc import Mapping
@@ -144,11 +145,20 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         return value
     if origin not in (None, tuple, typing.Literal):  # a union
         return value if value is None else _typed(name, value, inner[0])
+    if hint is Path and isinstance(value, str):
+        return Path(value)
     if hint is float and type(value) is int:
         return float(value)
     if origin is None and type(value) is hint:
         return value
     raise ValueError(f"{name} cannot be {value!r}")
+
+
+def text(value: Any) -> str:
+    """Writes a value; of a function its name, and of nothing an address."""
+    if callable(value) and hasattr(value, "__name__"):
+        return value.__name__
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
 def _plain(value: Any) -> Any:
@@ -160,7 +170,7 @@ def _plain(value: Any) -> Any:
         return _plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if isinstance(value, bool | int | float | None) else str(value)
+    return value if isinstance(value, bool | int | float | None) else text(value)
 
 
 def _commit() -> dict[str, Any] | None:

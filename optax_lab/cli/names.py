@@ -5,6 +5,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import optax
@@ -104,6 +105,7 @@ def _with_our_words(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _imported(module: str, path: str) -> Any:
+    _check_hidden(module)
     if "" not in sys.path:
         sys.path.insert(0, "")  # the current folder, as `python -m` has it
     try:
@@ -116,6 +118,18 @@ def _imported(module: str, path: str) -> Any:
             raise ValueError(_unknown(f"name in {module}", path, public))
         found = getattr(found, part)
     return found
+
+
+def _check_hidden(module: str) -> None:
+    """Refuses a file of one's own that is called as a module of Python's is.
+
+    Raises:
+        ValueError: in one line, with the file.
+    """
+    top = module.partition(".")[0]
+    own = [path for path in (Path(f"{top}.py"), Path(top)) if path.exists()]
+    if own and top in sys.stdlib_module_names:
+        raise ValueError(f"{top} is a module of Python's own: rename your {own[0]}")
 
 
 def _unknown(kind: str, name: str, known: Iterable[str], else_: str = "") -> str:

@@ -3,7 +3,6 @@ import contextlib
 import csv
 import dataclasses
 import datetime
-import io
 import os
 import re
 import shutil
@@ -17,10 +16,11 @@ import rich.box
 import rich.console
 import rich.table
 
-from optax_lab.cli import manifest
+from optax_lab.cli import manifest, standing
 from optax_lab.cli.settings import Settings
 
 EXIT = {"ok": 0, "diverged": 1, "failed": 1, "interrupted": 130}
+RUNS = Path("runs")  # where folders go unless said
 STUDY = "study.db"  # a study's file, which --resume goes on with
 _OURS = ("*.png", "*.gif", "*.csv", "*.json", "*.txt", "*.part", "report.md", "tb")
 _OURS += (f"{STUDY}*",)
@@ -105,13 +105,14 @@ def opened(settings: Settings, argv: list[str], **facts: Any) -> Iterator[Folder
         for difference in manifest.differences(settings.config, described):
             say(f"not the run of {settings.config}: {difference}")
     folder = Folder(_make(settings), described)
-    folder.save()
-    try:
-        with folder.guarded(settings.command):
-            yield folder
-    finally:
-        folder.manifest |= {"status": folder.status, "ended": manifest.now()}
+    with standing.locked(folder.path):
         folder.save()
+        try:
+            with folder.guarded(settings.command):
+                yield folder
+        finally:
+            folder.manifest |= {"status": folder.status, "ended": manifest.now()}
+            folder.save()
 
 
 def check(settings: Settings) -> None:
@@ -126,6 +127,8 @@ def check(settings: Settings) -> None:
         raise ValueError(f"--out {path}: exists; choose another, or add --force")
     if not manifest.is_one(path / "manifest.json"):
         raise ValueError(f"--out {path}: holds no run, so it is left alone")
+    if standing.of(path)["status"] == standing.RUNNING:
+        raise ValueError(f"--out {path}: a run is going on there")
 
 
 def report(
@@ -191,18 +194,31 @@ def _printed() -> Iterator[list[OSError]]:
 def to_csv(rows: Iterable[Mapping[str, Any]], *, header: bool = True) -> str:
     """Writes rows with the same keys as comma-separated values."""
     rows = list(rows)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    lines = _Lines()
+    writer = csv.DictWriter(lines, list(rows[0]) if rows else [], lineterminator=_END)
     if header and rows:
         writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue()
+    return "".join(lines.written)
+
+
+_END = "\r\n"  # for `csv`, which would not quote a carriage return otherwise
+
+
+class _Lines:
+    """Takes rows as `csv` writes them, and ends each as files here do."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def write(self, row: str) -> None:
+        self.written.append(row.removesuffix(_END) + "\n")
 
 
 def append(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Adds rows to a file of comma-separated values, on the disk when it returns."""
     text = to_csv(rows, header=not path.exists())
-    with path.open("a", encoding="utf-8") as file:
+    with path.open("a", encoding="utf-8", newline="") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -224,7 +240,7 @@ def say(line: str) -> None:
 
 def _make(settings: Settings) -> Path:
     check(settings)
-    path = settings.out or _free(Path("runs"), settings.command)
+    path = settings.out or _free(RUNS, settings.command)
     goes_on = getattr(settings, "resume", False)
     stale = [] if goes_on else [f for name in _OURS for f in path.glob(name)]
     try:

@@ -26,6 +26,7 @@ def write(
     parts = ["# A comparison of optimizers", _setting(task, found)]
     parts += ["## What the data say", *conclusions(found), "## The search"]
     parts.append(_table(told.pop("search")))
+    parts += [f"**{line}.**" for line in findings.beaten(task, found)]
     parts += _drawn(folder.path, illustrations.of_search(everyone, task, found))
     for schedule in found.tier.schedules:
         names = [f"{kind}_{schedule}" for kind in ("results", "pairs", "anytime")]
@@ -75,7 +76,7 @@ def _rivals(best: str, pairs: Sequence[verdicts.Pair], seeds: int) -> str:
     near = [f"`{pair.second}`" for pair in mine if not pair.separable]
     if not mine:
         return "Nobody was compared with it: that takes two runs each."
-    if 2 * len(pairs) > 0.05 * 2**seeds:
+    if not verdicts.decidable(seeds, len(pairs)):
         return (
             f"{_counted(seeds, 'seed')} cannot tell anyone from it: not even if all of "
             f"them agreed would one of {_counted(len(pairs), 'pair')} be separable."

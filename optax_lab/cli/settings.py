@@ -239,8 +239,14 @@ class Export(Settings):
     """
 
     command: ClassVar[str] = "export"
-    study: tyro.conf.Positional[Path]
-    """The study's folder, or its file."""
+    study: tyro.conf.Positional[Path | None] = None
+    """The study's folder, or its file; needed unless --config says it."""
+
+    def check(self) -> None:
+        """Raises ValueError where a value is missing or out of range."""
+        super().check()
+        if self.study is None:
+            raise ValueError("export: name the study's folder, or its file")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -65,6 +65,8 @@ def run(settings: Compare, argv: list[str]) -> int:
     with output.opened(settings, argv, data=task.facts["data"]) as folder:
         found = _conduct(everyone, task, tier, folder)
         tables = findings.tables(everyone, task, found)
+        for line in findings.beaten(task, found):
+            output.say(line)
         tables.append(selfchecked.table(everyone, task, found))
         report.write(folder, everyone, task, found, tables)
         boards.write(folder.path / "tb", everyone, task, found)

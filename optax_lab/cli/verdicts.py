@@ -127,20 +127,26 @@ def _pairs(outcomes: list[Outcome]) -> output.Table:
         gap = scores.paired_difference(
             [ends[best][seed] for seed in seeds], [values[seed] for seed in seeds]
         )
-        row = {"best": best, "other": name, "seeds": len(seeds)}
-        row |= gap._asdict() | {"verdict": _verdict(gap)}
-        rows.append(row)
-        shown.append(_pair(row))
-    title = f"Fresh test accuracy below that of {best}, in points, over paired seeds"
-    return output.Table("pairs", title, rows, shown)
+        row = {"first": best, "second": name, "seeds": len(seeds)}
+        row |= {"difference": gap.mean, "low": gap.low, "high": gap.high}
+        rows.append(row | {"verdict": _verdict(gap)})
+        shown.append(pair_shown(rows[-1]))
+    return output.Table("pairs", f"{PAIRS} over paired seeds", rows, shown)
 
 
-def _pair(row: dict[str, Any]) -> dict[str, str]:
+PAIRS = "Fresh test accuracy in points, first − second,"
+
+
+def pair_shown(row: dict[str, Any]) -> dict[str, str]:
+    """Writes what two optimizers differ by, a share of the examples, in points."""
     interval = f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}"
+    tests = {key: f"{row[key]:.3g}" for key in ("p", "p_holm") if key in row}
     return {
-        "optimizer": row["other"],
-        "difference": f"{100 * row['mean']:+.2f}",
+        "first": row["first"],
+        "second": row["second"],
+        "difference": f"{100 * row['difference']:+.2f}",
         "95 % interval": "-" if math.isnan(row["low"]) else interval,
+        **tests,
         "verdict": row["verdict"],
     }
 

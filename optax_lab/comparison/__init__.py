@@ -9,7 +9,7 @@ from optax_lab import transforms
 from optax_lab.comparison import tasks
 from optax_lab.optimizers import table
 from optax_lab.runs import training
-from optax_lab.studies import plan, spaces, study
+from optax_lab.studies import plan, spaces, study, tunability
 from optax_lab.studies.ledger import Record
 from optax_lab.studies.plan import Contender, Tier
 from optax_lab.studies.results import Study
@@ -27,6 +27,7 @@ def compare(
     reporting: training.Data | None = None,
     *,
     choose_by: str | None = None,
+    best: tunability.Best | None = None,
     tier: str | Tier = "smoke",
     space: Mapping[str, spaces.Space] | None = None,
     path: str | os.PathLike | None = None,
@@ -48,8 +49,10 @@ def compare(
       problem: what is learned; MNIST-1D by the lab's network if it is None.
       tuning: its data to train on, and to choose hyperparameters by.
       reporting: its data to train on, and to report by; those of `tuning` if None.
-      choose_by: the tag that chooses, such as "accuracy/validation": the lowest loss or
-        the highest of anything else. By default the loss on the one split of `tuning`.
+      choose_by: the tag that chooses, such as "accuracy/validation"; by default the
+        loss on the one split of `tuning`.
+      best: whether its "lowest" or its "highest" value is the best: known of losses and
+        accuracies, and to be said of any other metric.
       tier: "smoke", "standard", "full", or how much is spent on each.
       space: what is searched, by optimizer: (low, high) by hyperparameter. By default
         what OPTIMIZERS declares of ours, and learning rates from 1e-5 to 10 of others.
@@ -66,11 +69,11 @@ def compare(
       OSError: if the file cannot be written.
     """
     if problem is None:
-        if (tuning, reporting, choose_by) != (None, None, None):
-            raise ValueError("tuning, reporting and choose_by need a problem")
+        if (tuning, reporting, choose_by, best) != (None, None, None, None):
+            raise ValueError("tuning, reporting, choose_by and best need a problem")
         task = tasks.mnist1d()
     else:
-        task = tasks.own(problem, tuning, reporting, choose_by)
+        task = tasks.own(problem, tuning, reporting, choose_by, best)
     if not optimizers:
         raise ValueError("optimizers are empty: name at least one")
     space = dict(space or {})
@@ -106,10 +109,12 @@ def contender(
     if space is None:
         space = entry.space if entry else {spaces.RATE: RATES}
     _check_taken(name, make, space)
-    usual = defaults(make, space)
+    usual = {spaces.RATE: USUAL} | defaults(make, space)
     if entry:
         usual[spaces.RATE] = entry.learning_rate
-    return Contender(name, make, space, {spaces.RATE: USUAL} | usual)
+    if _required(make, space) - usual.keys():
+        usual = {}
+    return Contender(name, make, space, usual)
 
 
 def _check_taken(name: str, make: Callable[..., Any], space: spaces.Space) -> None:
@@ -134,6 +139,16 @@ def defaults(make: Callable[..., Any], names: Iterable[str]) -> dict[str, float]
         return {}
     found = {name: parameters[name].default for name in names if name in parameters}
     return {k: float(v) for k, v in found.items() if isinstance(v, int | float)}
+
+
+def _required(make: Callable[..., Any], names: Iterable[str]) -> set[str]:
+    """Returns which of these arguments a function cannot do without."""
+    try:
+        parameters = inspect.signature(make).parameters
+    except ValueError:  # of what is written in C
+        return set()
+    empty = inspect.Parameter.empty
+    return {n for n in names if n in parameters and parameters[n].default is empty}
 
 
 def _tier(tier: str | Tier) -> Tier:

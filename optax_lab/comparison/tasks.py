@@ -8,11 +8,12 @@ import jax.numpy as jnp
 
 from optax_lab.problems import augment, digits
 from optax_lab.runs import training
-from optax_lab.studies import ledger
+from optax_lab.studies import ledger, tunability
 from optax_lab.studies.study import Task
 
 VALIDATION_SEED, TEST_SEED = 43, 44
 VALIDATION_SIZE, TEST_SIZE = 10_000, 50_000
+_BEST: dict[str, tunability.Best] = {"loss": "lowest", "accuracy": "highest"}
 EACH_EPOCH = 2000  # validation examples that are measured at every epoch
 
 
@@ -75,6 +76,7 @@ def own(
     tuning: training.Data | None,
     reporting: training.Data | None,
     choose_by: str | None,
+    best: tunability.Best | None = None,
 ) -> Task:
     """Makes the task of a problem of one's own.
 
@@ -82,7 +84,8 @@ def own(
     data: another network, loss, augmentation or example makes another study.
 
     Raises:
-      ValueError: if there are no data, or nothing that chooses is measured in them.
+      ValueError: if there are no data, nothing that chooses is measured in them, or
+        nobody says which of its values is the best.
     """
     if tuning is None:
         raise ValueError("tuning is None: a problem needs data to train and choose by")
@@ -104,8 +107,11 @@ def own(
         "batch_size": problem.batch_size,
         "shuffle": problem.shuffle,
     }
-    highest = not choose_by.startswith("loss/")
-    return Task(problem, tuning, reporting, choose_by, highest, told)
+    best = best or _BEST.get(choose_by.partition("/")[0])
+    if best is None:
+        raise ValueError(f"choose_by is {choose_by!r}: say best='lowest' or 'highest'")
+    is_highest = tunability.sign(best) < 0
+    return Task(problem, tuning, reporting, choose_by, is_highest, told)
 
 
 def _digests(what: str, data: training.Data) -> dict[str, str]:

@@ -9,7 +9,7 @@ from jax import lax
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int, Int8, PRNGKeyArray, PyTree, Scalar
 
-from optax_lab import limits
+from optax_lab import limits, precision
 
 STATUS = ("converged", "max_steps", "diverged")
 CONVERGED, MAX_STEPS, DIVERGED = range(3)
@@ -111,12 +111,13 @@ def descend(
 
     def settled(grad: PyTree, moved: PyTree = None) -> Bool[Array, ""] | bool:
         compared = {None: None, "step": moved, "gradient": grad}[stop]
-        return compared is not None and optax.tree.norm(compared) <= tolerance
+        wide = jax.tree.map(precision.widen, compared)  # float16 squares 1e-4 to 0
+        return compared is not None and optax.tree.norm(wide) <= tolerance
 
     def reached(point: PyTree, v: Scalar) -> Bool[Array, ""] | bool:
         if target is None:
             return False
-        return (v if judge is None else judge(point)) <= target
+        return precision.widen(v if judge is None else judge(point)) <= target
 
     def take_step(lane: _Lane) -> _Lane:
         extra = extra_args(objective(value, key, lane.step), lane.value, lane.grad)

@@ -46,7 +46,8 @@ class Contender(NamedTuple):
       name: what it is called.
       make: makes it from its hyperparameters.
       space: what is searched, (low, high) by hyperparameter.
-      defaults: its usual hyperparameters, of those that are searched.
+      defaults: its usual hyperparameters, of those that are searched. They are tried
+        beside the search; nothing is where they are empty, since one has no default.
     """
 
     name: str
@@ -96,7 +97,8 @@ def search(
 ) -> list[Planned]:
     """Plans the trainings that choose a contender's hyperparameters, point by point.
 
-    Those of the defaults come last: they are not chosen, but shown beside what is.
+    Those of the defaults, if it has any, come last: they are not chosen, but shown
+    beside what is.
 
     Args:
       contender: who is tried.
@@ -113,6 +115,8 @@ def search(
             enumerate(points), range(tier.tuning_seeds)
         )
     ]
+    if not contender.defaults:
+        return tried
     usual = {name: float(np.float32(v)) for name, v in contender.defaults.items()}
     return tried + [
         _planned(

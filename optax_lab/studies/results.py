@@ -1,5 +1,6 @@
 # What a study found: its runs, what was chosen, and how that did, by seed.
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +17,14 @@ class Study(NamedTuple):
       records: every run.
       chosen: by optimizer, the number of the point that was chosen. An optimizer none
         of whose runs ended well is not there.
+      beaten: by optimizer whose usual hyperparameters did better than those that were
+        chosen, what chose was by default, and at the chosen point.
     """
 
     tier: Tier
     records: list[Record]
     chosen: dict[str, int]
+    beaten: Mapping[str, tuple[float, float]] = {}
 
     def of(
         self, optimizer: str, role: str, schedule: str | None = None

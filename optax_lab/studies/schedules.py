@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax.numpy as jnp
+import optax
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int, PyTree
 
 WARMUP = 0.05  # of the steps
 FLOOR = 0.0  # of the peak, at the end
@@ -19,6 +21,13 @@ def _cosine(t: Float[Array, ""]) -> Float[Array, ""]:
 
 def _warmup_cosine(t: Float[Array, ""]) -> Float[Array, ""]:
     return jnp.where(t < WARMUP, t / WARMUP, _cosine((t - WARMUP) / (1 - WARMUP)))
+
+
+class FollowingState(NamedTuple):
+    """Holds the step that a schedule is evaluated at, and the optimizer's own state."""
+
+    count: Int[Array, ""]
+    inner: PyTree
 
 
 # By name, the share of the peak at the share t of the training; None is all of it.
@@ -54,3 +63,31 @@ def schedule(name: str, peak: ArrayLike, steps: int) -> ArrayLike | Callable:
     if shape is None:
         return peak
     return lambda step: peak * shape(jnp.minimum(jnp.asarray(step, float) / steps, 1.0))
+
+
+def following(
+    make: Callable[[ArrayLike], optax.GradientTransformation],
+    rate: ArrayLike | Callable,
+) -> optax.GradientTransformation:
+    """Makes an optimizer whose learning rate follows a schedule, whoever made it.
+
+    It is made anew at every step from that step's rate, a number, so that `make` may
+    compute with it, as in `lambda learning_rate: optax.sgd(0.1 * learning_rate)`.
+
+    Args:
+      make: makes an optimizer from a learning rate.
+      rate: what `schedule` returns; a number is given to `make` once.
+    """
+    if not callable(rate):
+        return make(rate)
+
+    def init_fn(params):
+        return FollowingState(jnp.zeros([], jnp.int32), make(rate(0)).init(params))
+
+    def update_fn(updates, state, params=None, **extra_args):
+        rule = optax.with_extra_args_support(make(rate(state.count)))
+        updates, inner = rule.update(updates, state.inner, params, **extra_args)
+        count = jnp.asarray(optax.safe_increment(state.count))
+        return updates, FollowingState(count, inner)
+
+    return optax.GradientTransformationExtraArgs(init_fn, update_fn)

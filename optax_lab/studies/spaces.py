@@ -83,15 +83,24 @@ def check_range(name: str, low: float | int, high: float | int) -> None:
 def scale_of(name: str, low: float, high: float) -> Scale:
     """Chooses how the range of a hyperparameter is searched.
 
-    The learning rate by its logarithm, where that exists; decays, ranges within [0, 1)
-    that end at 0.8 or later, by the logarithm of 1 − β; positive ranges of a decade or
-    more by their logarithm; others evenly.
+    The learning rate by its logarithm, where that exists; decays (see `is_decay`) by
+    the logarithm of 1 − β; positive ranges of a decade or more by their logarithm;
+    others evenly.
     """
     if name == RATE and low > 0:
         return "logarithmic"
-    if low >= 0 and 0.8 <= high < 1:
+    if is_decay(low, high):
         return "decay"
     return "logarithmic" if low > 0 and high >= 10 * low else "linear"
+
+
+def is_decay(low: float, high: float) -> bool:
+    """Says whether numbers from low to high are decays β, whose memory is 1/(1 − β).
+
+    They lie within [0, 1) and end at 0.8 or later; small numbers, such as a decay of
+    weights, are no such β.
+    """
+    return bool(low >= 0 and 0.8 <= high < 1)
 
 
 def scaled(

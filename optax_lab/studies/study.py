@@ -104,7 +104,8 @@ def conduct(
         for contender in contenders:
             crew.run(contender, reported.get(contender.name, []), task.reporting)
         points = {name: point for name, (point, _) in chosen.items()}
-        return Study(tier, _of(book, searched, reported), points)
+        records = _of(book, searched, reported)
+        return Study(tier, records, points, beaten(records, points, task))
 
 
 def facts_of(task: Task, tier: Tier) -> dict[str, Any]:
@@ -143,6 +144,25 @@ def choose(
     return chosen
 
 
+def beaten(
+    records: Sequence[Record], chosen: Mapping[str, int], task: Task
+) -> dict[str, tuple[float, float]]:
+    """Returns whose defaults did better than what was chosen, with both values."""
+    found = {}
+    for name, point in chosen.items():
+        worth = {plan.DEFAULT: [], point: []}
+        for run in records:
+            if run.optimizer == name and run.role in ("tune", "default"):
+                worth.setdefault(run.point, []).append(_judged(run, task))
+        both = worth[plan.DEFAULT], worth[point]
+        if all(both):
+            default, best = map(resolution.mean, both)
+            if default > best:
+                sign = 1 if task.highest else -1
+                found[name] = (sign * default, sign * best)
+    return found
+
+
 def _judged(record: Record | None, task: Task) -> float:
     """Returns what a run is worth: higher is better, −inf where it did not end well."""
     if record is None or record.status != "ok":
@@ -173,10 +193,11 @@ class _Programs:
     def make(
         self, contender: Contender, schedule: str, data: training.Data, **hypers: Any
     ) -> Any:
-        """Makes a contender's optimizer, with the schedule for a learning rate."""
+        """Makes a contender's optimizer, whose learning rate follows the schedule."""
         steps = self._steps(data)
         rate = schedules.schedule(schedule, hypers.pop(spaces.RATE), steps)
-        return contender.make(**{spaces.RATE: rate}, **hypers)
+        at = lambda rate: contender.make(**{spaces.RATE: rate}, **hypers)
+        return schedules.following(at, rate)
 
     def _steps(self, data: training.Data) -> int:
         return -(-len(data.train[1]) // self.task.problem.batch_size) * self.tier.epochs

@@ -5,6 +5,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from optax_lab.studies import resolution
+
 Values = Float[np.ndarray, " points"] | list[float]
 Best = Literal["lowest", "highest"]
 
@@ -132,6 +134,7 @@ def rate_sensitivity(
     if value < 0:
         raise ValueError(f"the best score must be at least 0, got {value}")
     limit = float(losses[k]) * (1 + sign(best) * within)
+    limit += abs(limit) * resolution.relative(scores)  # a score there is good enough
     low, low_censored = _crossing(rates[k::-1], losses[k::-1], limit)
     high, high_censored = _crossing(rates[k:], losses[k:], limit)
     width = float(np.log10(high / low))

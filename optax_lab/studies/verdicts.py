@@ -189,6 +189,17 @@ def compare_all(
     return pairs
 
 
+def decidable(runs: int, pairs: int, *, level: float = 0.05) -> bool:
+    """Says whether so many pairs of so many runs could be separable if all agreed.
+
+    Holm's smallest p value is then m · 2 / 2ⁿ for m pairs of n runs.
+
+    >>> decidable(5, 1), decidable(6, 1), decidable(6, 2)
+    (False, True, False)
+    """
+    return pairs * 2 / 2**runs <= level
+
+
 def _differences(a: Values, b: Values, whose: str = "") -> np.ndarray:
     a, b = np.asarray(a, float), np.asarray(b, float)
     if a.shape != b.shape or not a.size:

@@ -100,7 +100,8 @@ def scale_by_prodigy(
         nu = ewma.update(state.exp_avg_sq, numerics.abs_sq(scaled), b2, key=keys[1])
         rate = _times(d, learning_rate)
         if bias_correction:
-            rate = _times(rate, jnp.sqrt(nu.weight) / mu.weight)
+            bias = precision.each(lambda n, m: jnp.sqrt(n) / m, nu.weight, mu.weight)
+            rate = _times(rate, bias)
         total = _times(scaled, d if safeguard_warmup else rate)
         total = ewma.update(state.grad_sum, total, b3, key=keys[2])
         product = _times(_product(updates, state.params0, params, d), d)

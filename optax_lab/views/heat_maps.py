@@ -96,7 +96,7 @@ def _map_of(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> _Map:
     for name, axis in (("x", x), ("y", y)):
         if not axis.size or not np.isfinite(axis).all() or (np.diff(axis) <= 0).any():
             raise ValueError(f"{name} must be finite numbers in rising order")
-    x_scale, y_scale = scales.scale_of(x), scales.scale_of(y)
+    x_scale, y_scale = scales.evenest(x), scales.evenest(y)
     found = np.where(np.isfinite(values), values, np.inf)
     best = np.unravel_index(found.argmin(), found.shape)
     return _Map(

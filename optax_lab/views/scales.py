@@ -4,24 +4,25 @@ from typing import Any
 import numpy as np
 from matplotlib import ticker
 
+from optax_lab.studies import spaces
+
 _DECAYS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 _FEW_DECAYS = (0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
 _SUBS = (1, 1.2, 1.5, 2, 3, 4, 5, 7)  # of a decade, where there is less than one
 _MOST = 5  # of the values themselves, where no round numbers lie between them
 
 
-def scale_of(at: np.ndarray) -> str:
+def evenest(at: np.ndarray) -> str:
     """Chooses the scale on which values in rising order are most evenly spaced.
 
     Args:
       at: The values.
 
     Returns:
-      "decay" is only for values in [0, 1) that reach 0.5, since small decays, such as
-      those of weights, are but positive; "log" is for positive values; "linear" is for
-      all that are no decays.
+      "decay" is for what `spaces.is_decay` says; "log" is for positive values;
+      "linear" is for all that are no decays.
     """
-    decays = at[0] >= 0 and 0.5 <= at[-1] < 1
+    decays = spaces.is_decay(at[0], at[-1])
     fit = ["decay" if decays else "linear", *["log"] * bool(at[0] > 0)]
     return min(fit, key=lambda scale: _unevenness(FUNCTIONS[scale][0](at)))
 
@@ -46,7 +47,7 @@ def set_scale(axis: Any, scale: str, at: np.ndarray, edges: np.ndarray) -> None:
 
     Args:
       axis: An x or a y axis.
-      scale: As of `scale_of`.
+      scale: As of `evenest`.
       at: The middles of the cells.
       edges: Their edges.
     """

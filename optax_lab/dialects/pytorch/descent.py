@@ -23,6 +23,9 @@ def SGD(
     v₁ = g₁,  vₜ = μvₜ₋₁ + (1 − τ)gₜ,  θₜ = θₜ₋₁ − η vₜ, or η(gₜ + μvₜ) with `nesterov`.
     The decay λθₜ₋₁ is added to gₜ first.
 
+    A state has one first step, and PyTorch one for each parameter: where a gradient is
+    None at first, and `dampening` is not 0, the two differ.
+
     Args:
       lr: η.
       momentum: μ ≥ 0; 0 keeps no sum.

@@ -26,6 +26,9 @@ def Adam(
     θₜ = θₜ₋₁ − η μ̂ₜ/(√ν̂ₜ + ε) of gₜ + λθₜ₋₁. With `amsgrad`, ν̂ₜ is the largest ν so
     far over the weight 1 − β₂ᵗ of today (Optax takes the largest ν̂ so far).
 
+    A state counts steps, and PyTorch those of each parameter: the two differ where a
+    gradient is None at some steps only.
+
     Args:
       lr: η.
       betas: β₁ and β₂ in [0, 1).
@@ -102,6 +105,9 @@ def Adamax(
 
     θₜ = θₜ₋₁ − η μ̂ₜ/νₜ, νₜ = max(β₂νₜ₋₁, |gₜ| + ε), of gₜ + λθₜ₋₁.
 
+    A state counts steps, and PyTorch those of each parameter: the two differ where a
+    gradient is None at some steps only.
+
     Args:
       lr: η.
       betas: β₁ and β₂ in [0, 1).
@@ -130,6 +136,9 @@ def NAdam(
 
     βₜ = β₁(1 − ½·0.96^(tψ)) stands in the place of β₁ where the average of gradients is
     debiased and looked ahead of: `dialects.nadam`. Optax's is the limit ψ → ∞.
+
+    A state counts steps, and PyTorch those of each parameter: the two differ where a
+    gradient is None at some steps only.
 
     Args:
       lr: η.
@@ -163,6 +172,9 @@ def RAdam(
 
     Where ρₜ > 5 the step is −η rₜ μ̂ₜ/(√ν̂ₜ + ε/√(1 − β₂ᵗ)), and −η μ̂ₜ before: ε is
     added before the bias is corrected.
+
+    A state counts steps, and PyTorch those of each parameter: the two differ where a
+    gradient is None at some steps only.
 
     Args:
       lr: η.
