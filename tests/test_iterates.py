@@ -248,3 +248,32 @@ def test_missing_params_are_named():
 def test_the_same_names_are_rules_too():
     assert transforms.schedule_free is optax_lab.schedule_free
     assert transforms.evaluation_params is optax_lab.evaluation_params
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: optax_lab.schedule_free_sgd(0.1),
+        lambda: optax_lab.lookahead(optax_lab.sgd(0.1), 2, 0.5),
+    ],
+)
+def test_within_optaxs_flatten_a_state_is_read_with_flat_parameters(make):
+    params = {"a": jnp.ones(3), "b": jnp.ones((2, 2))}
+    with jax.numpy_dtype_promotion("standard"):
+        flat, alone = optax.flatten(make()), make()
+        (of_flat, x), (of_alone, y) = (
+            (optimizer.init(params), params) for optimizer in (flat, alone)
+        )
+        for _ in range(3):
+            updates, of_flat = flat.update(x, of_flat, x)
+            x = optax.apply_updates(x, updates)
+            updates, of_alone = alone.update(y, of_alone, y)
+            y = optax.apply_updates(y, updates)
+    with pytest.raises(ValueError, match=r"within optax\.flatten, give what jax"):
+        optax_lab.evaluation_params(of_flat, x)
+    vector, unravel = jax.flatten_util.ravel_pytree(x)
+    found = unravel(optax_lab.evaluation_params(of_flat, vector))
+    wanted = optax_lab.evaluation_params(of_alone, y)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, wanted
+    )

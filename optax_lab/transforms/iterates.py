@@ -139,9 +139,18 @@ def evaluation_params(state: PyTree, params: PyTree) -> PyTree:
 
     Returns:
       A tree like `params`, in its dtypes.
+
+    Raises:
+      ValueError: if a state is of other parameters, as within `optax.flatten`.
     """
     for found in parameters.instances(state, tuple(_JUDGED)):
-        judged = _JUDGED[type(found)](found, moving(params))
+        try:
+            judged = _JUDGED[type(found)](found, moving(params))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{type(found).__name__} is not of such parameters: within "
+                "optax.flatten, give what jax.flatten_util.ravel_pytree makes of them"
+            ) from error
         kept = lambda there, p: p if there is None else there  # a counter rests
         params = jax.tree.map(kept, judged, params, is_leaf=lambda x: x is None)
     return params
