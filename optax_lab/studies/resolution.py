@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 _DIGITS = 6  # that a float32 holds for sure
+FLOAT64_SUMS = 64 * float(np.finfo(float).eps)  # what adding up some hundreds may cost
 
 
 def relative(*values: Any) -> float:
@@ -18,6 +19,14 @@ def relative(*values: Any) -> float:
     (1.1920928955078125e-07, 2.220446049250313e-16)
     """
     return float(np.finfo(np.float32 if _are_float32(*values) else float).eps)
+
+
+def of_sums(*values: Any, spacings: int = 1) -> float:
+    """Returns how far sums of numbers may be apart that are equal but for rounding.
+
+    It is a share of their size: some spacings of the numbers, or `FLOAT64_SUMS`.
+    """
+    return max(spacings * relative(*values), FLOAT64_SUMS)
 
 
 def mean(values: Any) -> float:

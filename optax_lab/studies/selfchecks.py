@@ -55,7 +55,7 @@ def aa_rate(
     shuffles = np.random.default_rng(seed).permuted(shuffles, axis=1)
     half = len(values) // 2
     differences = shuffles[:, :half] - shuffles[:, -half:]
-    rounding = max(resolution.relative(values), 64 * np.finfo(float).eps)
+    rounding = resolution.of_sums(values)
     slack = rounding * np.abs(values).sum()
     p_values = verdicts.sign_flips(differences, np.full(splits, slack), seed=seed)
     wrong = int((p_values <= level).sum())

@@ -80,7 +80,7 @@ def sign_flips(
       seed: of the random patterns.
       resamples: how many are drawn.
     """
-    rounding = 64 * np.finfo(float).eps * np.abs(differences).sum(axis=1)
+    rounding = resolution.FLOAT64_SUMS * np.abs(differences).sum(axis=1)
     apart = rounding if slacks is None else slacks
     if differences.shape[1] > EXACT:
         return _random(differences, apart, seed, resamples)
@@ -123,7 +123,7 @@ def bca_interval(
     if len(differences) < 2:
         return scores.Interval(mean, np.nan, np.nan)
     size = max(np.abs(a).max(), np.abs(b).max())
-    rounding = max(4 * resolution.relative(a, b), 64 * np.finfo(float).eps)
+    rounding = resolution.of_sums(a, b, spacings=4)
     if np.ptp(differences) <= rounding * size:  # the same but for that
         return scores.Interval(mean, mean, mean)
     # Scaled, because the acceleration takes third powers, which underflow.
@@ -215,7 +215,7 @@ def _differences(a: Values, b: Values, whose: str = "") -> np.ndarray:
 def _slack(a: Values, b: Values) -> float:
     """Returns how far sums of ±(a − b) may be apart that are equal but for rounding."""
     size = float(np.abs(a).sum() + np.abs(b).sum())
-    return max(resolution.relative(a, b), 64 * np.finfo(float).eps) * size
+    return resolution.of_sums(a, b) * size
 
 
 def _random(
