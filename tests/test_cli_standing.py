@@ -67,8 +67,9 @@ def test_info_lists_the_runs_of_this_folder_the_last_one_first(
     monkeypatch.chdir(tmp_path)
     folder(tmp_path / "runs/first", "ok", started="2026-01-01T00:00:00+00:00")
     folder(tmp_path / "runs/second", started="2026-01-02T00:00:00+00:00")
-    (tmp_path / "runs/odd").mkdir()
-    (tmp_path / "runs/odd/manifest.json").write_text("[")
+    for name, text in (("odd", "["), ("list", "[]")):
+        (tmp_path / "runs" / name).mkdir()
+        (tmp_path / "runs" / name / "manifest.json").write_text(text)
     jax.devices()
     assert cli.main(["info", "--json"]) == 0
     out = capsys.readouterr().out

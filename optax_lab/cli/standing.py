@@ -38,9 +38,11 @@ def of(folder: Path) -> dict[str, Any]:
 
     Raises:
         OSError: if there is none.
-        ValueError: if it is not JSON.
+        ValueError: if it is not JSON, or another program's.
     """
     found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        raise ValueError(f"{folder}: its manifest is none")
     if found.get("status") == RUNNING and not is_running(folder):
         found["status"] = GONE
     return found
