@@ -62,7 +62,12 @@ def schedule(name: str, peak: ArrayLike, steps: int) -> ArrayLike | Callable:
     shape = SHAPES[name]
     if shape is None:
         return peak
-    return lambda step: peak * shape(jnp.minimum(jnp.asarray(step, float) / steps, 1.0))
+
+    def rate(step):
+        share = shape(jnp.minimum(jnp.asarray(step, float) / steps, 1.0))
+        return peak * share.astype(getattr(peak, "dtype", share.dtype))
+
+    return rate
 
 
 def following(
