@@ -11,7 +11,7 @@ import bench_axes
 from bench import Report, Row
 from matplotlib import figure as mpl_figure
 
-from optax_lab.views import style
+from optax_lab.reporting import style
 
 LETTERS, BELOW = 34, 48  # of a line of labels, and of an axis's
 

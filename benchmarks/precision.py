@@ -23,7 +23,7 @@ import numpy as np
 import precision_means
 import precision_trainings
 
-from optax_lab.views import style
+from optax_lab.reporting import style
 
 PEERS = ("Optax", "PyTorch", "Keras")
 

@@ -59,8 +59,7 @@ def train(recipe: Recipe, seeds: range, points: list[tuple[float, float]]):
     import jax
 
     import optax_lab
-    from optax_lab.comparison import tasks
-    from optax_lab.studies import execute, schedules
+    from optax_lab.studies import execute, schedules, tasks
 
     task = tasks.mnist1d(shift=recipe.shift)
     steps = 40 * recipe.epochs
@@ -95,8 +94,8 @@ def search(report: bench.Report, name: str, recipe: Recipe) -> None:
 
 def reported(report: bench.Report, name: str, recipe: Recipe, seeds: int) -> None:
     """Trains a recipe with its seeds and holds its mean accuracy against the goal."""
+    from optax_lab.reporting import style
     from optax_lab.studies import scores
-    from optax_lab.views import style
 
     seeds_ = range(FIRST_SEED, FIRST_SEED + seeds)
     finals = train(recipe, seeds_, [(recipe.rate, recipe.weight_decay)])

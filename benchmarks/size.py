@@ -30,7 +30,7 @@ import size_memory
 import timing
 from matplotlib import ticker
 
-from optax_lab.views import style
+from optax_lab.reporting import style
 
 SIZES = {
     "runs": (32, 128, 512),

@@ -29,10 +29,9 @@ def peak(options: argparse.Namespace, points: int, epochs: int) -> int:
 def study(options: argparse.Namespace, points: int, epochs: int, connection) -> None:
     """Searches as many points for Adam, with a ledger, and sends the memory."""
     bench.start(options, cores=bench.available_cores())
-    from optax_lab import adam, comparison
-    from optax_lab.comparison import tasks
-    from optax_lab.studies import plan, study
+    from optax_lab import adam
+    from optax_lab.studies import compare, plan, study, tasks
 
-    tier = plan.Tier(points, 1, 1, epochs)
-    study.conduct([comparison.contender("adam", adam)], tasks.mnist1d(), tier)
+    budget = plan.Budget(points, 1, 1, epochs)
+    study.conduct([compare.candidate("adam", adam)], tasks.mnist1d(), budget)
     connection.send(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

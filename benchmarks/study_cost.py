@@ -38,7 +38,7 @@ def chunk_of(device: str) -> int:
 
 @functools.cache
 def task() -> Any:
-    from optax_lab.comparison import tasks
+    from optax_lab.studies import tasks
 
     return tasks.mnist1d()
 
@@ -118,8 +118,8 @@ def rate(report: bench.Report, options: argparse.Namespace) -> None:
     """Measures a study's rate against a product's, chunk by chunk of its search."""
     import lab_roofline
 
-    from optax_lab import adam, comparison
-    from optax_lab.studies import plan, study
+    from optax_lab import adam
+    from optax_lab.studies import compare, plan, study
 
     epochs, chunks = (1, 2) if options.quick else (20, CHUNKS)
     side = lab_roofline.QUICK_SIDE if options.quick else lab_roofline.SIDE
@@ -128,9 +128,9 @@ def rate(report: bench.Report, options: argparse.Namespace) -> None:
     chunk = chunk_of(options.device)
     points = 1 << (chunks * chunk - 1).bit_length()  # a power of two
     pace = Pace(chunk, multiply)
-    made = comparison.contender("adam", adam)
-    tier = plan.Tier(points, 1, chunk, epochs)
-    study.conduct([made], task(), tier, on_run=pace.on_run)
+    made = compare.candidate("adam", adam)
+    budget = plan.Budget(points, 1, chunk, epochs)
+    study.conduct([made], task(), budget, on_run=pace.on_run)
     taken = np.array(pace.taken[1 : points // chunk])  # the report is larger
     flops = np.array([chunk * flops_of_a_training(epochs), product])
     case = f"chunks of {chunk} trainings"

@@ -154,7 +154,7 @@ def per_byte(report: bench.Report) -> None:
 
 def against_torch(report: bench.Report, tree: str) -> None:
     """Claims our time over that of PyTorch's fastest way, on one tree."""
-    from optax_lab.views import style
+    from optax_lab.reporting import style
 
     theirs: dict[str, list[np.ndarray]] = {}
     for row in report.rows:

@@ -41,7 +41,7 @@ import numpy as np
 
 from optax_lab import checks, ewma
 from optax_lab.problems import signals
-from optax_lab.views import figures
+from optax_lab.reporting import figures
 
 FAST = bool(os.environ.get("OPTAX_LAB_FAST"))  # set by the tests: fewer repetitions
 print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}")

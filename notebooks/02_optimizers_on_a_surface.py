@@ -39,9 +39,9 @@ import numpy as np
 import optax_lab
 from optax_lab import checks
 from optax_lab.problems import surfaces, theory
+from optax_lab.reporting import figures
 from optax_lab.runs import descent
 from optax_lab.studies import grids
-from optax_lab.views import figures
 
 FAST = bool(os.environ.get("OPTAX_LAB_FAST"))  # set by the tests: smaller grids
 print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}")

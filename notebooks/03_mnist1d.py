@@ -44,8 +44,8 @@ import scipy.stats
 import optax_lab
 from optax_lab import checks
 from optax_lab.problems import digits, networks
+from optax_lab.reporting import events, figures
 from optax_lab.runs import training
-from optax_lab.views import events, figures
 
 FAST = bool(os.environ.get("OPTAX_LAB_FAST"))  # set by the tests: fewer epochs, seeds
 EPOCHS, SEEDS = (8, range(2)) if FAST else (100, range(5))

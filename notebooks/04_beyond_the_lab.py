@@ -42,9 +42,9 @@ from scipy import stats
 import optax_lab
 from optax_lab import checks
 from optax_lab.problems import digits, networks, surfaces
+from optax_lab.reporting import figures
 from optax_lab.runs import descent, training
 from optax_lab.studies import grids, verdicts
-from optax_lab.views import figures
 
 FAST = bool(os.environ.get("OPTAX_LAB_FAST"))  # set by the tests: less of everything
 print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}")

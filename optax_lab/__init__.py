@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from optax_lab import contract, dialects, ewma
     from optax_lab import optimizers as optimizers
     from optax_lab import problems as problems
+    from optax_lab import reporting as reporting
     from optax_lab import runs as runs
     from optax_lab import studies as studies
     from optax_lab import transforms as transforms
-    from optax_lab import views as views
-    from optax_lab.comparison import compare
     from optax_lab.dissection import anatomy
     from optax_lab.optimizers.adagrad import adagrad
     from optax_lab.optimizers.adam import adam, adamw, nadam, nadamw
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from optax_lab.problems.surfaces import SURFACES
     from optax_lab.runs.descent import descend
     from optax_lab.runs.training import train
+    from optax_lab.studies.compare import compare
     from optax_lab.studies.grids import descents
     from optax_lab.studies.tuning import tune
     from optax_lab.transforms.iterates import (
@@ -72,7 +72,7 @@ _MODULES = {
     "amsgrad": "optimizers.maxima",
     "anatomy": "dissection",
     "cautious": "transforms.wrappers",
-    "compare": "comparison",
+    "compare": "studies.compare",
     "contract": "contract",
     "descend": "runs.descent",
     "descents": "studies.grids",

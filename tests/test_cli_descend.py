@@ -109,8 +109,8 @@ def test_a_grid_finds_its_best_cell_and_draws_itself(lab):
     assert {row["status"] for row in rows} >= {"converged", "diverged"}
     pictures = {path.name for path in folder.glob("*.png")}
     assert pictures == {
-        "heat-momentum_lr=0.5.png",
-        "rates-momentum_lr=0.5.png",
+        "heat-momentum-0.5.png",
+        "rates-momentum-0.5.png",
         "surface.png",
     }
 
@@ -190,7 +190,7 @@ def test_every_figure_and_the_animation_are_drawn(lab):
     found, folder, _ = lab(*words, "--animate", "--steps", 300)
     names = {path.name for path in folder.iterdir()}
     assert {"surface.png", "curves.png", "tuned.png", "descend.gif"} <= names
-    assert {"state-adam_lr=0.1.png", "state-sgd_lr=0.1.png"} <= names
+    assert {"state-adam-0.1.png", "state-sgd-0.1.png"} <= names
     with Image.open(folder / "descend.gif") as picture:
         assert picture.n_frames > 20
     tuned = {row["optimizer"]: row for row in found["tuned"]}

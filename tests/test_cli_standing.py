@@ -11,8 +11,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from optax_lab import cli
-from optax_lab.cli import names, output, standing
+from optax_lab import cli, expressions, names
+from optax_lab.cli import output, standing
 from optax_lab.cli.settings import Descend, Export
 
 ROOT = Path(__file__).parents[1]
@@ -113,13 +113,17 @@ def test_a_file_that_is_called_as_a_module_of_pythons_is_refused(
 
 
 def test_a_declared_range_that_an_optimizer_does_not_take_is_refused(monkeypatch):
-    from optax_lab.cli import choices, contenders
+    from optax_lab.cli import candidates
     from optax_lab.optimizers import table
+    from optax_lab.studies import plan
 
+    smoke = plan.BUDGETS["smoke"]
+    adam = expressions.optimizers(["adam"]), [], smoke
+    momentum = expressions.optimizers(["momentum"]), ["decays=.5:.9"], smoke
     entry = table.OPTIMIZERS["adam"]
     misspelt = entry._replace(space=entry.space | {"beta1": (0.5, 0.9)})
     monkeypatch.setitem(table.OPTIMIZERS, "adam", misspelt)
     with pytest.raises(ValueError, match="the space of adam has beta1, which it does"):
-        contenders.contenders(choices.all_optimizers(["adam"]), [])
+        candidates.candidates(*adam)
     with pytest.raises(ValueError, match=r"takes it; did you mean decay "):
-        contenders.contenders(choices.all_optimizers(["momentum"]), ["decays=.5:.9"])
+        candidates.candidates(*momentum)

@@ -16,6 +16,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from optax_lab import cli
+from optax_lab.reporting import events
+from optax_lab.studies import ledger
 
 ROOT = Path(__file__).parents[1]
 TINY = ["--epochs", "2", "--validation-size", "60", "--test-size", "60"]
@@ -87,6 +89,12 @@ def start(home, *words, stderr=subprocess.PIPE):
     )
 
 
+def ends_of(folder):
+    """Returns what every run of a study measured at its end, by its key."""
+    with ledger.reading(folder / "study.db") as book:
+        return {run.key: run.finals for run in book.records()}
+
+
 def rows_of(folder):
     return list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
 
@@ -106,69 +114,74 @@ def scalars(folder):
 def test_compare_prints_a_table_and_the_next_command(compared):
     code, out, _ = compared
     assert code == 0
-    assert "mean ± 95 % interval over 3 seeds" in out
-    assert "adam(0.001, b1=0.8)" in out
-    assert "over paired seeds" in out
-    assert "separable" in out
+    assert "means over 3 seeds" in out
+    assert "adam(b1=0.8)" in out
+    assert "in points, first − second" in out
+    assert "not separable" in out
     assert "ok: wrote first/" in out
     assert "--logdir first/tb --host 127.0.0.1" in out.splitlines()[-1]
 
 
 def test_progress_is_shown_on_a_terminal_without_colour_if_so_asked(compared):
     _, out, shown = compared
-    assert "12/12" in shown
+    assert "6/6" in shown
     assert "\x1b[3" not in shown + out
 
 
-def test_every_training_has_its_rows_and_its_event_files(compared, home):
-    rows = rows_of(home / "first")
-    runs = sorted({row["run"] for row in rows})
-    labels = ("adam_b1=0.8_lr=0.001", "sgd_lr=0.05")
-    assert runs == [f"{label}_seed={seed}" for label in labels for seed in range(3)]
-    assert sorted(os.listdir(home / "first/tb")) == runs
-    for run in runs:
-        read = scalars(home / "first/tb" / run)
-        for tag in ("loss/train", "accuracy/validation", "accuracy/frozen_test"):
-            metric, split = tag.split("/")
-            wanted = [
-                (int(row["epoch"]), float(row["value"]))
-                for row in rows
-                if (row["run"], row["metric"], row["split"]) == (run, metric, split)
-            ]
-            np.testing.assert_allclose(read[tag], wanted, rtol=1e-6)
-        assert len(read["loss/train"]) == 2
-        assert len(read["accuracy/test"]) == 1
+def test_every_training_is_in_the_study_and_its_means_in_event_files(compared, home):
+    with ledger.reading(home / "first/study.db") as book:
+        records = book.records()
+    names = ("sgd", "adam(b1=0.8)")
+    found = {(run.optimizer, run.seed, run.role, run.status) for run in records}
+    seeds = (100, 101, 102)
+    assert found == {(name, s, "report", "ok") for name in names for s in seeds}
+    rows = list(csv.DictReader((home / "first/runs.csv").read_text().splitlines()))
+    assert len(rows) == 6
+    for row in rows:
+        (run,) = [run for run in records if run.key == row["key"]]
+        assert float(row["accuracy/test"]) == run.finals["accuracy/test"]
+        rate = 0.05 if "sgd" in row["optimizer"] else 1e-3
+        assert float(row["learning_rate"]) == rate
+    records.sort(key=lambda run: run.seed)
+    of = lambda name: [run for run in records if run.optimizer == name]
+    folders = {f"{n}_{k}": of(n) for n in names for k in ("default", "constant")}
+    assert len(os.listdir(home / "first/tb")) == len(folders)
+    for folder, runs in folders.items():
+        read = scalars(home / "first/tb" / events.folder_name(folder))
+        for tag in ("loss/train", "accuracy/validation"):
+            curves = np.array([run.curves[tag] for run in runs])
+            default = folder.endswith("_default")
+            tag, values = (tag, curves[0]) if default else (f"reported/{tag}", curves)
+            wanted = values if default else values.mean(axis=0)
+            np.testing.assert_allclose([v for _, v in read[tag]], wanted, rtol=1e-5)
 
 
-def test_the_summary_is_what_the_rows_say(compared, home):
-    rows = rows_of(home / "first")
+def test_the_summary_is_what_the_runs_say(compared, home):
     document = json.loads((home / "first/summary.json").read_text())
-    for result in document["results"]:
-        ends = [
-            float(row["value"])
-            for row in rows
-            if row["optimizer"] == result["optimizer"]
-            and (row["metric"], row["split"]) == ("accuracy", "test")
-        ]
-        assert len(ends) == result["runs"] == 3
-        assert result["test_mean"] == pytest.approx(np.mean(ends))
-        assert result["test_low"] < result["test_mean"] < result["test_high"]
-        assert result["epochs_to_99"] is None  # not within two epochs
-    (pair,) = document["pairs"]
-    best = max(document["results"], key=lambda result: result["test_mean"])
+    with ledger.reading(home / "first/study.db") as book:
+        records = book.records()
+    for result in document["results_constant"]:
+        of_it = [run for run in records if run.optimizer == result["optimizer"]]
+        ends = [run.finals["accuracy/test"] for run in of_it]
+        assert len(ends) == 3
+        assert result["fresh test"] == pytest.approx(np.mean(ends))
+        assert result["low"] < result["fresh test"] < result["high"]
+        assert result["epochs to 99 %"] is None  # not within two epochs
+        assert result["reached 99 %"] == 0
+    (pair,) = document["pairs_constant"]
+    best = max(document["results_constant"], key=lambda result: result["fresh test"])
     assert pair["first"] == best["optimizer"]
     assert pair["difference"] >= 0
-    crosses = pair["low"] <= 0 <= pair["high"]
-    assert ("not separable" in pair["verdict"]) == crosses
+    assert pair["verdict"] == "not separable"  # of three seeds
 
 
 def test_the_manifest_says_what_ran_on_what(compared, home):
     found = manifest_of(home / "first")
     assert found["settings"]["optimizers"] == ["sgd(0.05)", "adam(0.001, b1=0.8)"]
-    assert found["seeds"] == [0, 1, 2]
+    assert found["settings"]["seeds"] == 3
     assert found["device"]["platform"] == "cpu"
     assert found["device"]["count"] == jax.device_count()
-    assert set(found["data"]) >= {"full_train", "frozen_test", "test"}
+    assert set(found["data"]) == {"train", "validation", "frozen_test", "test"}
     assert all(len(digest) == 64 for digest in found["data"].values())
 
 
@@ -180,8 +193,8 @@ def test_a_manifest_repeats_a_comparison_to_the_bit(compared, lab, home):
     assert err.splitlines()[0].startswith("ok: wrote again/")  # and no progress bar
     document = json.loads(out)
     assert document["folder"] == "again"
-    first, again = (home / name / "metrics.csv" for name in ("first", "again"))
-    assert first.read_bytes() == again.read_bytes()
+    first, again = (ends_of(home / name) for name in ("first", "again"))
+    assert first == again
 
 
 @pytest.mark.slow
@@ -191,23 +204,27 @@ def test_train_repeats_a_paired_seed_though_the_data_cache_is_damaged(
 ):
     for cached in (home / "cache").glob("*.npz"):
         cached.write_bytes(cached.read_bytes()[:1000])
-    words = [PAIR[1], "--seed", 1, *TINY, "--out", "single", "--csv"]
+    words = [PAIR[1], "--seed", 101, *TINY, "--out", "single", "--csv"]
     code, out, err = lab("train", *words)
     assert code == 0
     assert err.count("optax-lab: warning:") == 3
     assert "is damaged" in err
     ours = {row["split"]: row for row in csv.DictReader(out.splitlines())}
     assert set(ours) >= {"train", "validation", "test", "frozen_test"}
-    run = "adam_b1=0.8_lr=0.001_seed=1"
-    wanted = [row for row in rows_of(home / "first") if row["run"] == run]
-    assert sorted(map(str, rows_of(home / "single"))) == sorted(map(str, wanted))
+    with ledger.reading(home / "first/study.db") as book:
+        of_it = [r for r in book.records() if r.optimizer.startswith("adam")]
+    (run,) = [run for run in of_it if run.seed == 101]
+    ends = {tag: float(curve[-1]) for tag, curve in run.curves.items()} | run.finals
+    for split, row in ours.items():
+        for metric in ("loss", "accuracy"):
+            assert float(row[metric]) == ends[f"{metric}/{split}"]  # to the bit
     assert "200" in (home / "single/network.txt").read_text()
     assert (home / "single/learning_curves.png").stat().st_size > 10_000
 
 
 @pytest.mark.slow
 def test_what_an_observed_optimizer_keeps_is_in_the_event_files(compared, lab, home):
-    words = ["observe(adam(1e-3, b1=.8))", "--seed", 1, *TINY, "--out", "observed"]
+    words = ["observe(adam(1e-3, b1=.8))", "--seed", 100, *TINY, "--out", "observed"]
     code, out, _ = lab("train", *words)
     assert code == 0
     assert "observe(adam(0.001, b1=0.8))" in out
@@ -219,7 +236,8 @@ def test_what_an_observed_optimizer_keeps_is_in_the_event_files(compared, lab, h
         wanted = list(zip((1, 2), found, strict=True))
         np.testing.assert_allclose(read[f"optimizer/{name}"], wanted, rtol=1e-6)
     # Nothing else is other than without it.
-    plain = scalars(home / "first/tb/adam_b1=0.8_lr=0.001_seed=1")
+    name = events.folder_name("adam(b1=0.8)_default")
+    plain = scalars(home / "first/tb" / name)
     assert set(read) == set(plain) | {f"optimizer/{name}" for name in names}
     np.testing.assert_allclose(read["loss/train"], plain["loss/train"], rtol=1e-5)
 
@@ -239,11 +257,11 @@ def test_a_process_takes_every_core_and_shows_its_progress_on_a_terminal(home):
     os.close(ours)
     out, _ = process.communicate()
     assert process.returncode == 0
-    assert "6/6" in shown.decode()
+    assert "3/3" in shown.decode()
     assert "\x1b[3" not in shown.decode() + out
     device = manifest_of(home / "cores")["device"]
     assert device["count"] == len(os.sched_getaffinity(0))
-    assert len({row["run"] for row in rows_of(home / "cores")}) == 3
+    assert len(ends_of(home / "cores")) == 3
 
 
 @pytest.mark.slow
@@ -252,28 +270,31 @@ def test_what_was_finished_survives_being_stopped(home, number):
     folder = home / f"stopped{int(number)}"
     words = ["compare", "sgd", "--seeds", 5000, *TINY, "--out", folder.name]
     process = start(home, *words)
-    while not (folder / "metrics.csv").exists():
+    done = lambda: (folder / "study.db").exists() and seeds_of(folder)
+    while not done():
         assert process.poll() is None
-        time.sleep(0.01)
+        time.sleep(0.05)
     process.send_signal(number)
     out, _ = process.communicate()
-    code = process.returncode
     found = manifest_of(folder)
     if number == signal.SIGINT:
-        assert code == 130
+        assert process.returncode == 130
         assert found["status"] == "interrupted"
         assert "interrupted: wrote" in out
+        assert f"--out {folder.name} --resume" in out
     else:
         assert found["status"] == "running"
-    rows = rows_of(folder)
-    seeds = sorted({int(row["seed"]) for row in rows})
-    assert seeds == list(range(len(seeds)))
+    seeds = sorted(seeds_of(folder))
+    assert seeds == list(range(100, 100 + len(seeds)))
     assert 0 < len(seeds) < 5000
-    for seed in seeds:
-        mine = [row for row in rows if int(row["seed"]) == seed]
-        assert len(mine) == len(rows) / len(seeds)
-        read = scalars(folder / "tb" / mine[0]["run"])
-        assert sum(map(len, read.values())) == len(mine)
+
+
+def seeds_of(folder):
+    with (
+        contextlib.suppress(ValueError),  # it is being made
+        ledger.reading(folder / "study.db") as book,
+    ):
+        return [run.seed for run in book.records()]
 
 
 def test_a_diverged_training_is_a_row_and_exit_code_1(lab, home):
@@ -289,15 +310,22 @@ def test_a_diverged_training_is_a_row_and_exit_code_1(lab, home):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [["train"], ["compare", "--seeds", 1]])
-def test_an_optimizer_is_judged_where_its_state_says(lab, home, words):
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_an_optimizer_is_judged_where_its_state_says(lab, home, command):
     # The slow weights stay at the start as long as nothing is synchronised.
-    folder = home / f"slow_{words[0]}"
-    words = [*words, "lookahead(sgd(.1), 100000, .5)", *TINY, "--out", folder.name]
-    code, _, err = lab(*words)
+    folder = home / f"slow_{command}"
+    words = [command, "lookahead(sgd(.1), 100000, .5)", *TINY, "--out", folder.name]
+    code, _, err = lab(*words, *(["--seeds", 1] if command == "compare" else []))
     assert code == 0, err
-    losses = [row for row in rows_of(folder) if row["metric"] == "loss"]
-    of = lambda split: [row["value"] for row in losses if row["split"] == split]
-    first, second = of("validation")
+    if command == "compare":
+        with ledger.reading(folder / "study.db") as book:
+            (run,) = book.records()
+        curves = {tag: curve.tolist() for tag, curve in run.curves.items()}
+    else:
+        losses = [row for row in rows_of(folder) if row["metric"] == "loss"]
+        splits = ("validation", "train")
+        of = lambda split: [row["value"] for row in losses if row["split"] == split]
+        curves = {f"loss/{split}": of(split) for split in splits}
+    first, second = curves["loss/validation"]
     assert first == second
-    assert len(set(of("train"))) == 2
+    assert len(set(curves["loss/train"])) == 2

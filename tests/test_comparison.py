@@ -1,5 +1,6 @@
 # Optimizers are compared in one call, and what is known of them is checked.
 
+import csv
 import functools
 
 import jax
@@ -9,15 +10,16 @@ import optax
 import pytest
 
 import optax_lab
-from optax_lab import comparison
-from optax_lab.cli import choices, contenders, findings
-from optax_lab.comparison import inclusions, tasks
+from optax_lab import expressions
+from optax_lab.cli import candidates
+from optax_lab.reporting import results as told
 from optax_lab.runs import training
-from optax_lab.studies import ledger, plan, results, verdicts
+from optax_lab.studies import compare as comparison
+from optax_lab.studies import inclusions, ledger, plan, results, tasks, verdicts
 from tests.test_study import NETWORK, PROBLEM
 from tests.tiny import data
 
-TINY = plan.Tier(4, 1, 6, 2)
+TINY = plan.Budget(4, 1, 6, 2)
 TUNING = training.Data(data(), {"validation": data(30, seed=1)})
 REPORTING = training.Data(data(), {}, {"test": data(40, seed=2)})
 TWO = {"adam": optax_lab.adam, "mine": optax.sgd}
@@ -31,7 +33,7 @@ def _optax_promotes():
 
 def compared(optimizers=TWO, *args, **settings):
     given = args or (PROBLEM, TUNING, REPORTING)
-    return optax_lab.compare(optimizers, *given, tier=TINY, **settings)
+    return optax_lab.compare(optimizers, *given, budget=TINY, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +76,14 @@ def test_the_lowest_loss_on_the_split_of_tuning_chooses_unless_said(mine):
 
 
 def test_what_is_searched_is_declared_or_said():
-    made = comparison.contender("adam", optax_lab.adam)
+    made = comparison.candidate("adam", optax_lab.adam)
     assert made.space == optax_lab.OPTIMIZERS["adam"].space
     assert made.defaults == {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999}
-    made = comparison.contender("mine", optax.sgd)
+    made = comparison.candidate("mine", optax.sgd)
     assert made.space == {"learning_rate": comparison.RATES}
-    made = comparison.contender("mine", lambda learning_rate=0.25: None)
+    made = comparison.candidate("mine", lambda learning_rate=0.25: None)
     assert made.defaults == {"learning_rate": 0.25}
-    made = comparison.contender("sgd", optax_lab.sgd)  # its momentum is None
+    made = comparison.candidate("sgd", optax_lab.sgd)  # its momentum is None
     assert made.defaults == {"learning_rate": 0.05}
     narrow = {"mine": {"learning_rate": (0.01, 0.02)}}
     found = compared({"mine": optax.sgd}, space=narrow)
@@ -92,8 +94,36 @@ def test_what_is_searched_is_declared_or_said():
 def test_a_run_that_diverged_is_worth_what_is_said(mine):
     lost = [r._replace(status="diverged") for r in mine.records]
     lost = mine._replace(records=lost)
-    assert np.isnan(lost.ends("accuracy/test")["mine"]).all()
+    assert (lost.ends("accuracy/test")["mine"] == 0).all()  # no example is right
     assert (lost.ends("accuracy/test", lost=0.25)["mine"] == 0.25).all()
+    assert np.isnan(lost.ends("accuracy/test", lost=np.nan)["mine"]).all()
+    worst = max(r.finals["loss/test"] for r in mine.of("mine", "report"))
+    assert (lost.ends("loss/test")["mine"] == worst).all()
+
+
+def test_of_a_loss_that_was_never_finite_a_lost_run_is_worth_the_largest_number(mine):
+    gone = {"status": "diverged", "finals": {"loss/test": np.nan}, "curves": {}}
+    lost = mine._replace(records=[r._replace(**gone) for r in mine.records])
+    assert (lost.ends("loss/test")["mine"] == np.finfo(np.float32).max).all()
+
+
+def test_a_study_in_which_a_run_diverged_is_compared_tabulated_and_reported(tmp_path):
+    wild = lambda learning_rate=3e38: optax.sgd(learning_rate)
+    tiny = plan.Budget(0, 0, 6, 2)
+    args = {"wild": wild, "sgd": optax_lab.sgd}, PROBLEM, TUNING, REPORTING
+    found = optax_lab.compare(*args, budget=tiny)
+    assert {r.status for r in found.of("wild", "report")} == {"diverged"}
+    for tag in ("loss/test", "accuracy/test"):
+        (pair,) = verdicts.compare_all(found.ends(tag))
+        assert {pair.first, pair.second} == {"wild", "sgd"}
+    rows = {row["optimizer"]: row for row in found.table().rows}
+    assert rows["wild"]["diverged"] == 1
+    found.report(tmp_path)
+    found.tensorboard(tmp_path / "tb")
+    text = (tmp_path / "report.md").read_text()
+    assert "trained as it is given" in text
+    assert "| wild |" in text
+    assert "| nan" not in text
 
 
 def test_another_problem_or_other_data_are_another_study(tmp_path):
@@ -185,7 +215,7 @@ def test_what_a_study_does_not_have_is_refused_by_name(mine):
     with pytest.raises(ValueError, match="tag is 'accuracy/tets': there are accuracy"):
         found.ends("accuracy/tets")
     with pytest.raises(ValueError, match="nothing was chosen for 'b', but for mine"):
-        found.hypers("b")
+        found.hyperparameters("b")
     narrow = training.Data(data(features=5), {"validation": data(30, features=5)})
     with pytest.raises(ValueError, match="the data do not fit the problem: "):
         compared({"mine": optax.sgd}, PROBLEM, narrow)
@@ -203,13 +233,82 @@ def test_what_a_study_does_not_have_is_refused_by_name(mine):
         ((PROBLEM, REPORTING._replace(at_end={})), {}, "measures nothing: say what"),
         ((PROBLEM, TUNING._replace(train=data(5))), {}, "batch_size must be from 1"),
         ((PROBLEM, TUNING), {"choose_by": "f1"}, "choose_by is 'f1': it must be one"),
-        ((PROBLEM, TUNING), {"tier": "huge"}, "tier is 'huge': it must be smoke, "),
+        ((PROBLEM, TUNING), {"budget": "huge"}, "budget is 'huge': it must be none, "),
         ((PROBLEM, TUNING), {"space": {"sgd": {}}}, "a space of 'sgd', which is none"),
     ],
 )
 def test_a_comparison_that_cannot_be_is_refused(args, settings, said):
     with pytest.raises(ValueError, match=said):
         optax_lab.compare({"mine": optax.sgd}, *args, **settings)
+
+
+def test_a_study_of_ones_own_problem_is_reported_as_mnist_1d_is(both, tmp_path):
+    found, *_ = both
+    table = found.table()
+    assert {row["optimizer"] for row in table.rows} == {"adam", "mine"}
+    assert list(table.rows[0])[3:6] == ["loss, test", "low", "high"]
+    found.report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    drawn = {path.name for path in tmp_path.glob("*.png")}
+    assert drawn == {"sensitivity.png", "tuning.png", "loss_constant.png"} | {
+        f"{kind}_constant.png" for kind in ("curves", "anytime", "profile")
+    }
+    assert all(f"]({name})" in text for name in drawn)
+    assert "the best mean loss, test" in text
+    rows = list(csv.DictReader((tmp_path / "runs.csv").read_text().splitlines()))
+    assert len(rows) == len(found.records)
+    reported = [float(row["loss/test"]) for row in rows if row["role"] == "report"]
+    ends = np.concatenate(list(found.ends("loss/test").values()))
+    np.testing.assert_allclose(sorted(reported), sorted(ends), rtol=1e-6)
+
+
+def test_a_frame_has_a_row_for_every_run_with_or_without_pandas(both, monkeypatch):
+    found, *_ = both
+    frame = found.frame()
+    assert len(frame) == len(found.records)
+    assert set(frame) >= {"optimizer", "role", "seed", "learning_rate", "loss/test"}
+    assert frame["loss/test"].notna().sum() == 2 * 6  # only where test was measured
+    monkeypatch.setattr(results.importlib.util, "find_spec", lambda name: None)
+    columns = found.frame()
+    assert set(columns) == set(frame)
+    assert columns["key"] == list(frame["key"])
+
+
+def test_without_a_search_optimizers_are_trained_as_they_are(tmp_path):
+    fixed = {
+        "mine": lambda: optax.sgd(0.05),
+        "partial": functools.partial(optax.sgd, 0.05),
+        "default": lambda learning_rate=0.05: optax.sgd(learning_rate),
+        "ours": optax_lab.sgd,
+        "as needed": lambda learning_rate, decay=0.0: optax.sgd(50 * learning_rate),
+    }
+    budget = plan.Budget(0, 0, 2, 2)
+    args = fixed, PROBLEM, TUNING, REPORTING
+    found = optax_lab.compare(*args, budget=budget, path=tmp_path / "study.db")
+    assert found.chosen == dict.fromkeys(fixed, plan.DEFAULT)
+    assert {run.role for run in found.records} == {"report"}
+    ends = found.ends("loss/test")
+    for name in fixed:
+        np.testing.assert_allclose(ends[name], ends["mine"], rtol=1e-6)
+    assert found.hyperparameters("ours") == {"learning_rate": 0.05}
+    assert found.hyperparameters("mine") == {}
+    alone = training.train(
+        *(PROBLEM, optax.sgd(0.05), REPORTING, jax.random.key(100)), epochs=2
+    )
+    assert alone.final["loss/test"] == ends["mine"][0]  # to the bit
+    with pytest.raises(ValueError, match="a space is searched: it needs a budget"):
+        optax_lab.compare(*args, budget="none", space={"mine": {}})
+
+
+def test_a_schedule_is_followed_without_a_search_too():
+    budget = plan.Budget(0, 0, 2, 2, ("constant", "cosine"))
+    one = {"sgd": optax_lab.sgd}
+    found = optax_lab.compare(one, PROBLEM, TUNING, REPORTING, budget=budget)
+    constant, cosine = (found.ends("loss/test", s)["sgd"] for s in budget.schedules)
+    assert (constant != cosine).all()
+    with pytest.raises(ValueError, match="mine: the schedule 'cosine' needs a learn"):
+        one = {"mine": lambda: optax.sgd(0.1)}
+        optax_lab.compare(one, PROBLEM, TUNING, REPORTING, budget=budget)
 
 
 def test_without_a_problem_it_is_mnist_1d():
@@ -223,7 +322,9 @@ def test_without_a_problem_it_is_mnist_1d():
 
 @pytest.mark.parametrize("one", inclusions.INCLUSIONS, ids=lambda one: one.general)
 def test_what_is_included_takes_the_same_steps(one):
-    (made,) = contenders.contenders(choices.all_optimizers([one.general]), [])
+    (made,) = candidates.candidates(
+        expressions.optimizers([one.general]), [], plan.BUDGETS["smoke"]
+    )
     assert made.name == one.general
     (found,) = [c for c in inclusions.check([made]) if c.inclusion == one]
     assert found.holds, found.apart
@@ -232,10 +333,10 @@ def test_what_is_included_takes_the_same_steps(one):
 
 def test_an_inclusion_that_does_not_hold_is_seen():
     wrong = lambda learning_rate, b1, b2: optax_lab.adam(learning_rate, 0.5, b2)
-    (found,) = inclusions.check([comparison.contender("adam", wrong)])
+    (found,) = inclusions.check([comparison.candidate("adam", wrong)])
     assert not found.holds
     other = lambda learning_rate: optax.sgd(learning_rate)
-    (found,) = inclusions.check([comparison.contender("adam", other)])
+    (found,) = inclusions.check([comparison.candidate("adam", other)])
     assert found.apart == np.inf
     assert "unexpected keyword argument" in found.error
 
@@ -256,7 +357,7 @@ def test_of_a_metric_that_is_no_loss_and_no_accuracy_the_best_must_be_said():
 def test_what_a_factory_asks_for_and_has_no_default_is_searched_all_the_same():
     needs = lambda learning_rate, beta: optax.sgd(learning_rate, momentum=beta)
     space = {"learning_rate": (0.01, 0.1), "beta": (0.5, 0.9)}
-    assert comparison.contender("needs", needs, space).defaults == {}
+    assert not comparison.candidate("needs", needs, space).has_defaults
     found = compared({"needs": needs}, space={"needs": space})
     assert {run.status for run in found.records} == {"ok"}
     assert not found.of("needs", "default")
@@ -269,7 +370,7 @@ def test_defaults_that_do_better_than_the_search_are_said():
     (usual,) = found.of("sgd", "default")
     assert default == pytest.approx(usual.curves["loss/validation"][-1], rel=1e-5)
     assert default < chosen
-    (line,) = findings.beaten(tasks.own(PROBLEM, TUNING, None, None), found)
+    (line,) = told.beaten(found)
     assert line.startswith("sgd: loss/validation is ") and ", below the " in line
     wide = {"learning_rate": (0.04, 0.06)}
     wide = compared({"sgd": optax_lab.sgd}, space={"sgd": wide})

@@ -24,7 +24,7 @@ from tensorboard.plugins.hparams import (
     metadata,
 )
 
-from optax_lab.views import events
+from optax_lab.reporting import events
 
 TAGS = ("loss/train", "loss/validation", "accuracy/train", "optimizer/update_norm")
 HYPERPARAMETERS = {"optimizer": "adam", "learning_rate": 1e-3, "nesterov": False}
@@ -288,7 +288,7 @@ def test_what_was_written_survives_a_process_that_dies(tmp_path):
     script = f"""
         import os
         import numpy as np
-        from optax_lab.views import events
+        from optax_lab.reporting import events
         run = events.open_run({str(tmp_path / "run")!r}, {{"lr": 1.0}}, ["loss/train"])
         for block in range(200):
             run.write({{"loss/train": np.arange(5.0)}}, first_epoch=5 * block)
@@ -305,7 +305,7 @@ def test_what_was_written_survives_a_process_that_dies(tmp_path):
 
 def test_a_folder_s_name_says_the_setting_and_is_one_level(tmp_path):
     name = events.folder_name("../my/pkg.optim:mine(b1=.8)", lr=0.001, s=0)
-    assert name == "..-my-pkg.optim-mine(b1=.8)_lr0.001_s0"
+    assert name == "..-my-pkg.optim-mine-b1=.8_lr0.001_s0"
 
 
 def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path):

@@ -4,8 +4,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from optax_lab.cli import expressions
-from optax_lab.cli.expressions import Call, parse
+from optax_lab import expressions
+from optax_lab.expressions import Call, parse
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from matplotlib import figure as mpl_figure
 from matplotlib import text
 from PIL import Image
 
+from optax_lab.reporting import figures, style
 from optax_lab.runs import descent
-from optax_lab.views import figures, style
 
 QUADRATIC = types.SimpleNamespace(
     name="quadratic",

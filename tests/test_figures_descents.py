@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as npst
 from matplotlib import animation, text
 from PIL import Image
 
+from optax_lab.reporting import figures, style
 from optax_lab.runs import descent
-from optax_lab.views import figures, style
 
 QUADRATIC = types.SimpleNamespace(
     name="quadratic",

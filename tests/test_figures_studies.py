@@ -7,9 +7,9 @@ from hypothesis.extra import numpy as npst
 from matplotlib import patches, text
 from PIL import Image
 
+from optax_lab.reporting import figures, style
 from optax_lab.studies import scores as of_runs
 from optax_lab.studies import targets, tunability
-from optax_lab.views import figures, style
 
 BLUE, VERMILLION = "#0072B2", "#D55E00"
 ANY = st.one_of(

@@ -12,9 +12,9 @@ import pytest
 
 import optax_lab
 from optax_lab.runs import training
-from optax_lab.studies import execute, ledger
-from optax_lab.studies.plan import Contender, Tier
-from optax_lab.studies.study import Task, conduct
+from optax_lab.studies import execute, ledger, tasks
+from optax_lab.studies.plan import Budget, Candidate
+from optax_lab.studies.study import conduct
 from tests.tiny import data
 
 SCALE = {"beta": 0.0, "loss": 1.0, "shift": 0.0}
@@ -187,15 +187,15 @@ def test_two_names_of_one_optimizer_are_one_program():
 # --- In a study -----------------------------------------------------------------------
 
 
-TASK = Task(PROBLEM, DATA, DATA, "loss/validation", False, {"problem": "tiny"})
-TIER = Tier(2, 1, 2, 2)
+TASK = tasks.own(PROBLEM, DATA)._replace(facts={"problem": "tiny"})
+BUDGET = Budget(2, 1, 2, 2)
 
 
 def study(make, path):
     space = {"learning_rate": (1e-2, 1e-1)}
-    contender = Contender("mine", make, space, {"learning_rate": 0.05})
+    candidate = Candidate("mine", make, space, {"learning_rate": 0.05})
     ran = []
-    found = conduct([contender], TASK, TIER, path=path, on_run=ran.append)
+    found = conduct([candidate], TASK, BUDGET, path=path, on_run=ran.append)
     return found.ends("loss/validation")["mine"], len(ran)
 
 

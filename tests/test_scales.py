@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from optax_lab.reporting import scales
 from optax_lab.studies import spaces
-from optax_lab.views import scales
 
 
 @pytest.mark.parametrize(

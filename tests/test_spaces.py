@@ -37,6 +37,13 @@ def test_the_rate_is_the_first_dimension_wherever_it_is_written():
         np.testing.assert_array_equal(given_first[name], given_last[name])
 
 
+def test_without_a_range_of_rates_their_dimension_is_left_out():
+    both = spaces.points({"learning_rate": RATES, "b1": (0.5, 0.99)}, 8)
+    alone = spaces.points({"b1": (0.5, 0.99)}, 8)
+    assert set(alone) == {"b1"}
+    np.testing.assert_array_equal(alone["b1"], both["b1"])
+
+
 def test_fewer_points_are_the_first_of_more():
     few, many = (spaces.points({"learning_rate": RATES}, n) for n in (8, 32))
     np.testing.assert_array_equal(few["learning_rate"], many["learning_rate"][:8])
@@ -89,7 +96,8 @@ def test_the_middle_of_a_decay_is_the_middle_of_its_memory():
     [
         ({"learning_rate": RATES}, 0, "points is 0: it must be a power of two"),
         ({"learning_rate": RATES}, 12, "points is 12: it must be a power of two"),
-        ({"b1": (0.5, 0.9)}, 8, "a space needs a range of learning_rate; it has b1"),
+        ({}, 8, "a space needs at least one range, such as learning_rate's"),
+        ({f"x{k}": (0.0, 1.0) for k in range(16)}, 8, "at most 15 ranges, not 16"),
         ({"learning_rate": (1.0, 1.0)}, 8, "learning_rate=1:1 is empty"),
         ({"learning_rate": RATES, "b1": (0.9, 0.5)}, 8, "b1=0.9:0.5 is empty"),
         ({"learning_rate": (0.0, 1.0)}, 8, "learning_rate starts at 0: it must be pos"),

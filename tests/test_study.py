@@ -15,8 +15,8 @@ import pytest
 import optax_lab
 from optax_lab.problems import networks
 from optax_lab.runs import training
-from optax_lab.studies import ledger, plan, schedules, study
-from optax_lab.studies.plan import Contender, Tier
+from optax_lab.studies import ledger, plan, schedules, study, tasks
+from optax_lab.studies.plan import Budget, Candidate
 from tests.tiny import data
 
 ROOT = Path(__file__).parents[1]
@@ -26,15 +26,12 @@ NETWORK = networks.Network(
     lambda params, inputs: inputs @ params["w"],
 )
 PROBLEM = training.Problem(NETWORK, batch_size=10)
-TIER = Tier(4, 2, 3, 2)
-TASK = study.Task(
+BUDGET = Budget(4, 2, 3, 2)
+TASK = tasks.own(
     PROBLEM,
     training.Data(data(), {"validation": data(30, seed=1)}),
     training.Data(data(), {"validation": data(30, seed=1)}, {"test": data(40, seed=2)}),
-    choose_by="loss/validation",
-    highest=False,
-    facts={"problem": "tiny"},
-)
+)._replace(facts={"problem": "tiny"})
 
 
 @pytest.fixture(autouse=True)
@@ -43,13 +40,13 @@ def _optax_promotes():
         yield
 
 
-def contender(name="sgd", make=optax_lab.sgd, low=1e-3, high=1.0, **space):
+def candidate(name="sgd", make=optax_lab.sgd, low=1e-3, high=1.0, **space):
     space = {"learning_rate": (low, high), **space}
-    return Contender(name, make, space, {"learning_rate": 0.05})
+    return Candidate(name, make, space, {"learning_rate": 0.05})
 
 
-ONE = [contender()]
-EVERYONE = (contender(), contender("adam", optax_lab.adam, b1=(0.5, 0.99)))
+ONE = [candidate()]
+EVERYONE = (candidate(), candidate("adam", optax_lab.adam, b1=(0.5, 0.99)))
 
 
 def without_seconds(records):
@@ -62,8 +59,8 @@ def without_seconds(records):
     ]
 
 
-def conducted(contenders=EVERYONE, tier=TIER, **settings):
-    return study.conduct(contenders, TASK, tier, **settings)
+def conducted(candidates=EVERYONE, budget=BUDGET, **settings):
+    return study.conduct(candidates, TASK, budget, **settings)
 
 
 def test_everyone_is_searched_and_the_best_point_reported():
@@ -111,9 +108,9 @@ def test_a_run_is_the_single_training_with_its_hyperparameters(ended):
 
 
 def test_on_a_gpu_the_width_of_a_chunk_decides_too(monkeypatch):
-    assert "chunk_width" not in study.facts_of(TASK, TIER)
+    assert "chunk_width" not in study.facts_of(TASK, BUDGET)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert study.facts_of(TASK, TIER)["chunk_width"] == 32
+    assert study.facts_of(TASK, BUDGET)["chunk_width"] == 32
 
 
 def test_what_has_ended_is_not_run_again_and_the_study_is_the_same(ended, path):
@@ -126,7 +123,7 @@ def test_what_has_ended_is_not_run_again_and_the_study_is_the_same(ended, path):
 def test_more_seeds_and_optimizers_run_only_what_is_new(path):
     new = []
     grown = conducted(
-        EVERYONE, TIER._replace(reporting_seeds=5), path=path, on_run=new.append
+        EVERYONE, BUDGET._replace(reporting_seeds=5), path=path, on_run=new.append
     )
     names = [(r.optimizer, r.role) for r in new]
     assert names.count(("sgd", "tune")) == 0
@@ -202,7 +199,7 @@ def exploding_above_one(learning_rate):
 
 
 def test_one_that_fails_is_recorded_with_its_error_and_the_others_go_on():
-    found = conducted([contender("broken", shrinking), contender()])
+    found = conducted([candidate("broken", shrinking), candidate()])
     broken = found.of("broken", "tune")
     assert {r.status for r in broken} == {"failed"}
     assert "Error" in broken[0].error
@@ -212,19 +209,19 @@ def test_one_that_fails_is_recorded_with_its_error_and_the_others_go_on():
 
 def test_what_failed_is_tried_again(tmp_path):
     path, again = tmp_path / "study.db", []
-    conducted([contender("broken", shrinking)], path=path)
-    conducted([contender("broken", shrinking)], path=path, on_run=again.append)
+    conducted([candidate("broken", shrinking)], path=path)
+    conducted([candidate("broken", shrinking)], path=path, on_run=again.append)
     assert len(again) == 10
 
 
 def test_one_that_always_diverges_is_never_chosen():
-    found = conducted([contender("exploding", exploding)])
+    found = conducted([candidate("exploding", exploding)])
     assert {r.status for r in found.records} == {"diverged"}
     assert found.chosen == {}
 
 
 def test_a_point_of_which_a_run_diverged_is_not_chosen():
-    found = conducted([contender("sgd", exploding_above_one, 1e-3, 1e3)])
+    found = conducted([candidate("sgd", exploding_above_one, 1e-3, 1e3)])
     chosen = [r for r in found.of("sgd", "tune") if r.point == found.chosen["sgd"]]
     assert {r.status for r in chosen} == {"ok"}
     assert "diverged" in {r.status for r in found.of("sgd", "tune")}
@@ -232,27 +229,27 @@ def test_a_point_of_which_a_run_diverged_is_not_chosen():
 
 @pytest.mark.slow
 def test_every_schedule_is_reported_and_the_search_uses_the_first():
-    tier = TIER._replace(schedules=("constant", "cosine", "warmup_cosine"))
-    found = conducted(ONE, tier)
+    budget = BUDGET._replace(schedules=("constant", "cosine", "warmup_cosine"))
+    found = conducted(ONE, budget)
     assert {r.schedule for r in found.of("sgd", "tune")} == {"constant"}
-    for schedule in tier.schedules:
+    for schedule in budget.schedules:
         assert len(found.of("sgd", "report", schedule)) == 3
     ends = {
         schedule: found.of("sgd", "report", schedule)[0].finals["loss/test"]
-        for schedule in tier.schedules
+        for schedule in budget.schedules
     }
     assert len(set(ends.values())) == 3
 
 
 def test_another_study_is_not_gone_on_with(path):
     with pytest.raises(ValueError, match="another study: epochs was 2, is 3"):
-        conducted(ONE, TIER._replace(epochs=3), path=path)
+        conducted(ONE, BUDGET._replace(epochs=3), path=path)
 
 
 def test_a_plan_without_a_budget_is_refused_and_nothing_is_written(tmp_path):
     path = tmp_path / "study.db"
-    with pytest.raises(ValueError, match="points is 0"):
-        conducted(tier=TIER._replace(points=0), path=path)
+    with pytest.raises(ValueError, match="points is 6"):
+        conducted(budget=BUDGET._replace(configurations=6), path=path)
     assert not path.exists()
 
 
@@ -274,9 +271,9 @@ def test_what_a_listener_raises_is_no_failure_of_an_optimizer(tmp_path):
 
 
 def test_a_factory_may_compute_with_a_learning_rate_that_follows_a_schedule():
-    tier = Tier(2, 1, 2, 2, ("cosine", "warmup_cosine"))
+    budget = Budget(2, 1, 2, 2, ("cosine", "warmup_cosine"))
     tenth = lambda learning_rate: optax.sgd(0.1 * learning_rate)
-    found = conducted([contender("tenth", tenth), contender()], tier)
+    found = conducted([candidate("tenth", tenth), candidate()], budget)
     assert {run.status for run in found.records} == {"ok"}
     for run in found.of("tenth", "tune"):
         steps = 2 * -(-len(TASK.tuning.train[1]) // PROBLEM.batch_size)

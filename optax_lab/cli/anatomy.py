@@ -3,11 +3,12 @@ from typing import Any
 
 import numpy as np
 
-from optax_lab import dissection
-from optax_lab.cli import calls, choices, devices, guests, output, progress
+from optax_lab import dissection, expressions
+from optax_lab.cli import devices, output, progress
 from optax_lab.cli.settings import Anatomy
 from optax_lab.optimizers import table
-from optax_lab.views import figures
+from optax_lab.reporting import figures, files
+from optax_lab.reporting.tables import Table
 
 
 def run(settings: Anatomy, argv: list[str]) -> int:
@@ -15,17 +16,15 @@ def run(settings: Anatomy, argv: list[str]) -> int:
     output.check(settings)
     devices.start("cpu")
     texts = settings.optimizers or tuple(table.OPTIMIZERS)
-    with guests.welcome():  # or say which is none before anything is written
-        choices.all_optimizers(texts)
+    named = expressions.optimizers(texts)
     bar = progress.bar("optimizers", len(texts))
     found: list[dissection.Anatomy] = []
     with output.opened(settings, argv) as folder, bar as advance:
-        for text in texts:
+        for text, one in zip(texts, named, strict=True):
             with folder.guarded(text):
-                with guests.welcome():
-                    make = choices.maker(text)[1]
-                    one = dissection.dissect(text, make, dtype=settings.dtype)
-                found.append(one)
+                with expressions.user_code():
+                    made = dissection.dissect(text, one.factory, dtype=settings.dtype)
+                found.append(made)
                 if settings.optimizers:
                     _write(folder, found[-1])
             if folder.status == "interrupted":
@@ -46,7 +45,7 @@ def _write(folder: output.Folder, found: dissection.Anatomy) -> None:
         output.say(f"{found.name}: no picture, as {', '.join(bad)} is not finite")
     else:
         figure = figures.responses(series, title=found.name)
-        figures.save(figure, folder.path / f"{calls.file_name(found.name)}.png")
+        figures.save(figure, folder.path / f"{files.name(found.name)}.png")
     for name, response in zip(names, responses, strict=True):
         told = {"optimizer": found.name, "of": name}
         rows = enumerate(zip(*map(np.ndarray.tolist, response), strict=True), start=1)
@@ -61,7 +60,7 @@ def _label(kept: dissection.Kept) -> str:
     return f"{kept.name} (β = {decay}, gain {gain})"
 
 
-def _optimizers(found: list[dissection.Anatomy], with_equations: bool) -> output.Table:
+def _optimizers(found: list[dissection.Anatomy], with_equations: bool) -> Table:
     rows: list[dict[str, Any]] = [
         {"optimizer": one.name, "equation": one.equation}
         | {"bytes_per_parameter": one.bytes_per_parameter}
@@ -73,10 +72,10 @@ def _optimizers(found: list[dissection.Anatomy], with_equations: bool) -> output
         | {"bytes per parameter": f"{one.bytes_per_parameter:.4g}"}
         for one in found
     ]
-    return output.Table("optimizers", "Optimizers", rows, shown)
+    return Table("optimizers", "Optimizers", rows, shown)
 
 
-def _kept(found: list[dissection.Anatomy]) -> output.Table:
+def _kept(found: list[dissection.Anatomy]) -> Table:
     rows, shown = [], []
     for one in found:
         for kept in one.kept:
@@ -85,4 +84,4 @@ def _kept(found: list[dissection.Anatomy]) -> output.Table:
             shown.append({"optimizer": one.name} | dissection.cells(kept))
         if not one.kept:
             shown.append({"optimizer": one.name} | dissection.cells(None))
-    return output.Table("kept", "What they keep beside the parameters", rows, shown)
+    return Table("kept", "What they keep beside the parameters", rows, shown)

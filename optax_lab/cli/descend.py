@@ -10,10 +10,9 @@ import jax
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from optax_lab import expressions
 from optax_lab.cli import (
     axes,
-    cells,
-    choices,
     devices,
     lanes,
     output,
@@ -22,13 +21,14 @@ from optax_lab.cli import (
     searches,
 )
 from optax_lab.cli import scene as scenes
-from optax_lab.cli.choices import Optimizer
 from optax_lab.cli.scene import Scene
 from optax_lab.cli.settings import Descend, typed
+from optax_lab.expressions import Expression
 from optax_lab.problems import surfaces
+from optax_lab.reporting import figures, files, tables
+from optax_lab.reporting.tables import Table
 from optax_lab.runs import descent
 from optax_lab.studies import landings
-from optax_lab.views import figures
 
 # The lab's section 2, at its learning rate and with its δ inside the root.
 LAB = (
@@ -49,16 +49,16 @@ def run(settings: Descend, argv: list[str]) -> int:
     settings = dataclasses.replace(_afresh(settings, argv), device=device)
     with jax.enable_x64(True):
         expression, surface = scenes.surface(settings)
-        optimizers = choices.all_optimizers(settings.optimizers or LAB)
+        optimizers = expressions.optimizers(settings.optimizers or LAB)
         settings = _resolve(settings, expression, surface, optimizers)
         here = scenes.place(settings, surface)
         crossed = axes.parse(settings.grid)
         _check(settings, here, optimizers, crossed)
-        tables: list[output.Table] = []
+        made: list[Table] = []
         with output.opened(settings, argv) as folder:
             for table in _run(settings, here, optimizers, crossed, folder):
-                tables.append(table)
-    return output.report(settings, tables, folder)
+                made.append(table)
+    return output.report(settings, made, folder)
 
 
 def _afresh(settings: Descend, argv: list[str]) -> Descend:
@@ -77,7 +77,7 @@ def _resolve(
     settings: Descend,
     expression: str,
     surface: surfaces.Surface,
-    optimizers: list[Optimizer],
+    optimizers: list[Expression],
 ) -> Descend:
     """Fills in what was left open, so that a manifest holds all of it."""
     stop, tolerance = ("step", 1e-4) if settings.lab else ("gradient", 1e-6)
@@ -89,7 +89,7 @@ def _resolve(
         raise ValueError(f"--start {text}: {expression} takes {len(start)} numbers")
     return dataclasses.replace(
         settings,
-        optimizers=tuple(optimizer.expression for optimizer in optimizers),
+        optimizers=tuple(optimizer.text for optimizer in optimizers),
         surface=expression,
         condition=None,  # the expression has it now
         start=given,
@@ -112,7 +112,7 @@ def _usual(settings: Descend, surface: surfaces.Surface) -> tuple[str, ...]:
 def _check(
     settings: Descend,
     here: Scene,
-    optimizers: list[Optimizer],
+    optimizers: list[Expression],
     crossed: dict[str, np.ndarray],
 ) -> None:
     """Refuses what cannot be drawn or run, before anything is written."""
@@ -137,22 +137,22 @@ def _check(
 def _run(
     settings: Descend,
     here: Scene,
-    optimizers: list[Optimizer],
+    optimizers: list[Expression],
     crossed: dict[str, np.ndarray],
     folder: output.Folder,
-) -> Iterator[output.Table]:
+) -> Iterator[Table]:
     """Runs and writes everything, and yields each table when it is known."""
     paths: dict[str, descent.Trajectory] = {}
     for optimizer in optimizers:
-        with folder.guarded(optimizer.expression):
-            path = paths[optimizer.expression] = here.descend(optimizer.transformation)
+        with folder.guarded(optimizer.text):
+            path = paths[optimizer.text] = here.descend(optimizer.optimizer)
             output.append(folder.path / "metrics.csv", _rows(here, optimizer, path))
             if descent.STATUS[path.status] == "diverged":
                 folder.note("diverged")
         if folder.status == "interrupted":
             break
     yield _table(here, paths)
-    ran = [o for o in optimizers if o.expression in paths]
+    ran = [o for o in optimizers if o.text in paths]
     if not ran or folder.status == "interrupted":
         return
     _draw(settings, here, ran, paths, folder)
@@ -165,13 +165,13 @@ def _run(
 
 
 def _rows(
-    here: Scene, optimizer: Optimizer, path: descent.Trajectory
+    here: Scene, optimizer: Expression, path: descent.Trajectory
 ) -> list[dict[str, Any]]:
     """Lists a path's points up to where it ended."""
     taken = int(path.steps_taken)
     last = -(-taken // here.every)
     return [
-        {"optimizer": optimizer.expression, "step": min(k * here.every, taken)}
+        {"optimizer": optimizer.text, "step": min(k * here.every, taken)}
         | scenes.coordinates(scenes.at(path.points, k))
         | {"value": float(path.values[k])}
         for k in range(last + 1)
@@ -181,7 +181,7 @@ def _rows(
 def _draw(
     settings: Descend,
     here: Scene,
-    optimizers: list[Optimizer],
+    optimizers: list[Expression],
     paths: dict[str, descent.Trajectory],
     folder: output.Folder,
 ) -> None:
@@ -192,9 +192,11 @@ def _draw(
     if "curves" in wanted:
         figures.save(pictures.curves(here, paths), folder.path / "curves.png")
     for optimizer in optimizers if "state" in wanted else ():
-        with folder.guarded(f"the state of {optimizer.expression}"):
-            picture = pictures.state(here, optimizer, paths[optimizer.expression])
-            figures.save(picture, folder.path / f"state-{optimizer.name}.png")
+        with folder.guarded(f"the state of {optimizer.text}"):
+            picture = pictures.state(here, optimizer, paths[optimizer.text])
+            figures.save(
+                picture, folder.path / f"state-{files.name(optimizer.text)}.png"
+            )
     if settings.animate:
         _animate(here, paths, folder.path / "descend.gif")
 
@@ -211,7 +213,7 @@ def _animate(here: Scene, paths: dict[str, descent.Trajectory], path: Path) -> N
         pictures.animate(here, paths, path, on_frame)
 
 
-def _table(here: Scene, paths: dict[str, descent.Trajectory]) -> output.Table:
+def _table(here: Scene, paths: dict[str, descent.Trajectory]) -> Table:
     """Says where each path ended."""
     rows = []
     for name, path in paths.items():
@@ -228,4 +230,4 @@ def _table(here: Scene, paths: dict[str, descent.Trajectory]) -> output.Table:
             row["above_best"] = float(above)
         rows.append(row)
     title = f"{here.surface.name}: {here.surface.formula}"
-    return cells.table("results", title, rows)
+    return tables.of("results", title, rows)

@@ -6,7 +6,8 @@ from optax_lab import ewma
 from optax_lab.cli import devices, output
 from optax_lab.cli.settings import Ewma
 from optax_lab.problems import signals
-from optax_lab.views import figures
+from optax_lab.reporting import figures
+from optax_lab.reporting.tables import Table
 
 
 def run(settings: Ewma, argv: list[str]) -> int:
@@ -52,7 +53,7 @@ def _rows(columns: dict[str, jax.Array]) -> list[dict[str, float]]:
     return [dict(zip(columns, row, strict=True)) for row in table.tolist()]
 
 
-def _table(signal: signals.Signal, curves: dict[str, jax.Array]) -> output.Table:
+def _table(signal: signals.Signal, curves: dict[str, jax.Array]) -> Table:
     clean = np.asarray(signal.clean)
     rmse = lambda curve: float(np.sqrt(np.mean((np.asarray(curve) - clean) ** 2)))
     every = {"noisy samples": signal.noisy, **curves}
@@ -61,4 +62,4 @@ def _table(signal: signals.Signal, curves: dict[str, jax.Array]) -> output.Table
         {"curve": row["curve"], "distance to the clean signal": f"{row['rmse']:.3f}"}
         for row in rows
     ]
-    return output.Table("results", "Root mean squared distance", rows, shown)
+    return Table("results", "Root mean squared distance", rows, shown)

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from optax_lab.cli import cells, devices, manifest, output
+from optax_lab.cli import devices, manifest, output
 from optax_lab.cli.settings import Export
+from optax_lab.reporting import tables
 from optax_lab.studies import ledger
 from optax_lab.studies.ledger import Record
 
@@ -22,7 +23,7 @@ def run(settings: Export, argv: list[str]) -> int:
     with output.opened(settings, argv) as folder:
         counts = _write(folder.path, plan, records)
     rows = [{"file": name, "rows": count} for name, count in counts.items()]
-    table = cells.table("files", f"{path}: {len(records)} runs", rows)
+    table = tables.of("files", f"{path}: {len(records)} runs", rows)
     return output.report(settings, [table], folder)
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import jax
 
-from optax_lab.cli import devices, manifest, names, output, standing
+from optax_lab import names
+from optax_lab.cli import devices, manifest, output, standing
 from optax_lab.cli.settings import Info
 from optax_lab.optimizers import table
 from optax_lab.problems import surfaces
+from optax_lab.reporting.tables import Table
 
 
 def run(settings: Info, argv: list[str]) -> int:
@@ -23,7 +25,7 @@ def run(settings: Info, argv: list[str]) -> int:
     return output.report(settings, tables)
 
 
-def _optimizers() -> output.Table:
+def _optimizers() -> Table:
     rows = [
         {"name": name, "learning_rate": entry.learning_rate}
         | {"defaults": _defaults(entry.make)}
@@ -32,7 +34,7 @@ def _optimizers() -> output.Table:
     return _table("optimizers", "Optimizers", rows)
 
 
-def _wrappers() -> output.Table:
+def _wrappers() -> Table:
     rows = [
         {"name": f"{name}({', '.join(_required(make))})", "defaults": _defaults(make)}
         for name, make in table.WRAPPERS.items()
@@ -40,7 +42,7 @@ def _wrappers() -> output.Table:
     return _table("wrappers", "What goes over an optimizer", rows)
 
 
-def _surfaces() -> output.Table:
+def _surfaces() -> Table:
     """Lists every surface; its source, which is long, is in the JSON only."""
     rows, shown = [], []
     for name, make in surfaces.SURFACES.items():
@@ -53,10 +55,10 @@ def _surfaces() -> output.Table:
         told["start"] = _point(surface.start)
         told["best"] = "-" if surface.best is None else f"{surface.best:.6g}"
         shown.append(told)
-    return output.Table("surfaces", "Surfaces", rows, shown)
+    return Table("surfaces", "Surfaces", rows, shown)
 
 
-def _moves() -> output.Table:
+def _moves() -> Table:
     rows = [
         {"name": f"{name}({', '.join(_required(make))})"}
         for name, make in names.MOVES.items()
@@ -83,7 +85,7 @@ def _runs(parent: Path) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: str(row["started"]), reverse=True)
 
 
-def _machine() -> output.Table:
+def _machine() -> Table:
     found = jax.devices()
     facts = {
         "device": f"{len(found)} × {found[0].device_kind} ({found[0].platform})",
@@ -107,9 +109,9 @@ def _defaults(make: Callable[..., Any]) -> dict[str, Any]:
     return {n: p.default for n, p in parameters.items() if p.default is not p.empty}
 
 
-def _table(name: str, title: str, rows: list[dict[str, Any]]) -> output.Table:
+def _table(name: str, title: str, rows: list[dict[str, Any]]) -> Table:
     shown = [{key: _text(value) for key, value in row.items()} for row in rows]
-    return output.Table(name, title, rows, shown)
+    return Table(name, title, rows, shown)
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from optax_lab.cli import choices, scene
+from optax_lab.cli import scene
+from optax_lab.expressions import Expression
 from optax_lab.problems import surfaces
 from optax_lab.runs import descent
 from optax_lab.studies import grids, landings, tuning
@@ -54,14 +55,14 @@ def count(axes: Mapping[str, np.ndarray], points: PyTree) -> int:
 
 
 def check_axes(
-    optimizer: choices.Optimizer, names: Iterable[str], flag: str = "--grid"
+    optimizer: Expression, names: Iterable[str], flag: str = "--grid"
 ) -> None:
     """Refuses a hyperparameter that the optimizer does not take, in one line."""
-    taken = choices.hyperparameters(optimizer.expression)
+    taken = optimizer.parameters
     for name in names:
         if name not in taken:
             known = f"takes {', '.join(taken)}" if taken else "takes nothing"
-            raise ValueError(f"{flag} {name}: {optimizer.expression} {known}")
+            raise ValueError(f"{flag} {name}: {optimizer.text} {known}")
 
 
 def ends(here: scene.Scene, grid: grids.Grid) -> dict[str, np.ndarray]:
@@ -137,12 +138,12 @@ def rows(
 
 def tuned(
     here: scene.Scene,
-    optimizers: list[choices.Optimizer],
+    optimizers: list[Expression],
     points: PyTree,
     advance: Callable[[int], None],
 ) -> dict[str, tuning.Tuned]:
     """Looks for the best learning rate of each optimizer, in the same way for all."""
-    makes = {o.expression: choices.tunable(o.expression) for o in optimizers}
+    makes = {o.text: o.make for o in optimizers}
     return tuning.tune(
         here.surface,
         makes,

@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import rich.box
 import rich.console
@@ -18,28 +18,13 @@ import rich.table
 
 from optax_lab.cli import manifest, standing
 from optax_lab.cli.settings import Settings
+from optax_lab.reporting.tables import Table
 
 EXIT = {"ok": 0, "diverged": 1, "failed": 1, "interrupted": 130}
 RUNS = Path("runs")  # where folders go unless said
 STUDY = "study.db"  # a study's file, which --resume goes on with
 _OURS = ("*.png", "*.gif", "*.csv", "*.json", "*.txt", "*.part", "report.md", "tb")
 _OURS += (f"{STUDY}*",)
-
-
-class Table(NamedTuple):
-    """Holds results twice: numbers for programs, text for people.
-
-    Attributes:
-        name: what the rows are called in JSON.
-        title: what is written above the table.
-        rows: the numbers.
-        shown: the text, the same rows.
-    """
-
-    name: str
-    title: str
-    rows: list[dict[str, Any]]
-    shown: list[dict[str, str]]
 
 
 @dataclasses.dataclass

@@ -8,12 +8,13 @@ import jax
 import numpy as np
 
 from optax_lab import ewma
-from optax_lab.cli import choices, scene
+from optax_lab.cli import scene
+from optax_lab.expressions import Expression
 from optax_lab.problems import surfaces, theory
+from optax_lab.reporting import figures
 from optax_lab.runs import descent, replay
 from optax_lab.studies import grids, landings
 from optax_lab.transforms import observing
-from optax_lab.views import figures
 
 Paths = dict[str, descent.Trajectory]
 _PANELS = 8  # rates of a grid that are drawn
@@ -43,14 +44,12 @@ def curves(here: scene.Scene, paths: Paths) -> Any:
     return figures.descent_curves(told, record_every=here.every, title=title)
 
 
-def state(
-    here: scene.Scene, optimizer: choices.Optimizer, path: descent.Trajectory
-) -> Any:
+def state(here: scene.Scene, optimizer: Expression, path: descent.Trajectory) -> Any:
     """Draws what an optimizer kept on its way: its averages and its effective step."""
     taken = max(1, min(int(path.steps_taken), _STATE))
     told = replay.replay(
         surfaces.objective(here.surface),
-        optimizer.transformation,
+        optimizer.optimizer,
         jax.tree.map(lambda leaf: leaf[: taken + 1], path.points),
         key=None if here.keys is None else here.keys[0],
     )
@@ -70,12 +69,12 @@ def state(
         effective,
         dict(_weights(told.states)),
         coordinates=_names(here, grads.shape[1]),
-        title=f"{optimizer.expression} on {here.surface.name}",
+        title=f"{optimizer.text} on {here.surface.name}",
     )
 
 
 def rates(
-    here: scene.Scene, optimizer: choices.Optimizer, grid: grids.Grid, score: np.ndarray
+    here: scene.Scene, optimizer: Expression, grid: grids.Grid, score: np.ndarray
 ) -> Any:
     """Draws the paths of some rates of a grid, each with the best that goes with it.
 
@@ -85,7 +84,7 @@ def rates(
     others = [n for n in list(grid.axes)[: score.ndim] if n != "learning_rate"]
     chosen = np.unique(np.linspace(0, len(rates_) - 1, _PANELS).round().astype(int))
     axis = list(grid.axes).index("learning_rate")
-    make = choices.tunable(optimizer.expression)
+    make = optimizer.make
     panels = {}
     for k in chosen:
         part = np.take(score, k, axis=axis)
@@ -93,12 +92,12 @@ def rates(
         hyper = {n: float(grid.axes[n][i]) for n, i in zip(others, cell, strict=True)}
         told = [f"rate {rates_[k]:.6g}", *(f"{n} {v:.3g}" for n, v in hyper.items())]
         path = here.descend(make(learning_rate=float(rates_[k]), **hyper))
-        panels[", ".join(told)] = {choices.head(optimizer.expression): path}
+        panels[", ".join(told)] = {optimizer.head: path}
     return figures.multiples(here.surface, panels)
 
 
 def heat(
-    here: scene.Scene, optimizer: choices.Optimizer, grid: grids.Grid, score: np.ndarray
+    here: scene.Scene, optimizer: Expression, grid: grids.Grid, score: np.ndarray
 ) -> Any:
     """Draws the score of every cell of a grid of two axes, with what theory says."""
     x, y = list(grid.axes)[:2]
@@ -117,22 +116,22 @@ def heat(
         labels=(x.replace("_", " "), y.replace("_", " "), here.waited),
         curves=lines,
         points=marks,
-        title=f"{optimizer.expression} on {here.surface.name}",
+        title=f"{optimizer.text} on {here.surface.name}",
     )
 
 
 def tuned(
-    here: scene.Scene, optimizers: list[choices.Optimizer], found: dict[str, Any]
+    here: scene.Scene, optimizers: list[Expression], found: dict[str, Any]
 ) -> Any:
     """Draws all optimizers at one learning rate, and beside it each at its best one."""
     numbers = [o.rate for o in optimizers if isinstance(o.rate, float | int)]
     equal = numbers[0] if numbers else 0.1
     alike, best = {}, {}
     for optimizer in optimizers:
-        make = choices.tunable(optimizer.expression)
-        told = found[optimizer.expression]
+        make = optimizer.make
+        told = found[optimizer.text]
         missed = "" if np.isfinite(told.score) else ", target missed"
-        label = f"{choices.head(optimizer.expression)}, best {told.best:.3g}{missed}"
+        label = f"{optimizer.head}, best {told.best:.3g}{missed}"
         alike[label] = here.descend(make(learning_rate=equal))
         if np.isfinite(told.best):
             best[label] = here.descend(make(learning_rate=told.best))
@@ -166,10 +165,10 @@ _MOMENTA = {"sgd": "momentum", "momentum": "decay"}
 
 
 def _theory(
-    here: scene.Scene, optimizer: choices.Optimizer, name: str, betas: np.ndarray
+    here: scene.Scene, optimizer: Expression, name: str, betas: np.ndarray
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Returns the curves and points of theory for gradient descent on a quadratic."""
-    head, _, more = optimizer.expression.partition("(")
+    head, _, more = optimizer.text.partition("(")
     found = theory.curvatures(here.surface)
     if found is None or _MOMENTA.get(head) != name or "nesterov=True" in more:
         return {}, {}

@@ -9,7 +9,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import PRNGKeyArray, PyTree
 
-from optax_lab.cli import choices
+from optax_lab import expressions
 from optax_lab.cli.settings import Descend
 from optax_lab.problems import surfaces
 from optax_lab.runs import descent
@@ -69,7 +69,7 @@ def surface(settings: Descend) -> tuple[str, surfaces.Surface]:
     Raises:
       ValueError: in one line, if there is none, or it cannot be moved so.
     """
-    expression, found = choices.surface(settings.surface, settings.condition)
+    expression, found = expressions.surface(settings.surface, settings.condition)
     if settings.rotate:
         if len(found.window) < 2:
             name = found.name

@@ -194,28 +194,30 @@ class Compare(Training):
 
     Without names: the lab's SGD, SGD with momentum, RMSProp and Adam.
 
-    With a tier, every optimizer's hyperparameters are searched first, at the same
-    points for everyone, and what was chosen is reported with other seeds.
+    With a budget that searches, every optimizer's hyperparameters are searched first,
+    at the same points for all, and what was chosen is reported with other seeds.
 
     Example: optax-lab compare adam 'adam(1e-3, b1=.8)' --seeds 5 --epochs 20
 
-    Example: optax-lab compare adam sgd mypkg.optim:mine --tier smoke
+    Example: optax-lab compare adam sgd mypkg.optim:mine --budget smoke
     """
 
     command: ClassVar[str] = "compare"
     local: ClassVar[tuple[str, ...]] = (*Settings.local, "dry_run", "resume")
     optimizers: Names = ()
     """Such as adam, 'sgd(.1, momentum=.9)', optax.lion or mypkg.optim:mine."""
+    budget: Literal["none", "smoke", "standard", "full"] = "none"
+    """Searches 0, 8, 32 or 64 points for each, with its own epochs unless said."""
     seeds: int = 10
-    """How many trainings per optimizer are reported; a tier has its own number."""
-    tier: Literal["smoke", "standard", "full"] | None = None
-    """Searches 8, 32 or 64 points for each, with its own epochs unless said."""
+    """How many trainings per optimizer are reported; a budget has its own number."""
+    test_size: int = 50_000
+    """Fresh examples for the test at the end, beside the frozen 1000."""
     space: tuple[str, ...] = ()
     """What is searched besides or instead, such as b1=.8:.99, where it is taken."""
     schedule: tuple[Schedule, ...] | None = None
-    """Of the learning rate, besides a tier's; the search uses the first one."""
+    """Of the learning rate, besides a budget's; the search uses the first one."""
     dry_run: bool = False
-    """Says what the tier would cost on this machine, and runs a short probe only."""
+    """Says what the study would cost on this machine, and runs a short probe only."""
     resume: bool = False
     """Goes on with the study in --out: only what is missing is run."""
 
@@ -223,17 +225,15 @@ class Compare(Training):
         """Raises ValueError where a value is out of range."""
         super().check()
         self.at_least(1, "seeds")
-        if self.tier is None:
-            for name in ("space", "schedule", "dry_run", "resume"):
-                if getattr(self, name):
-                    raise ValueError(f"{_flag(name)}: needs a --tier")
+        if self.space and self.budget == "none":
+            raise ValueError("--space: needs a --budget that searches")
         if self.resume and self.out is None:
             raise ValueError("--resume: needs --out, the folder of the study")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Export(Settings):
-    """Writes a study, the study.db of compare --tier, as plain CSV and JSON.
+    """Writes a study, the study.db of compare, as plain CSV and JSON.
 
     Example: optax-lab export runs/compare-20260101-120000
     """

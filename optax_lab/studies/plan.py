@@ -1,4 +1,4 @@
-# Who is tried at which points with which seeds: everything before the first training.
+# Which configurations are trained with which seeds: all before the first training.
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -14,46 +14,53 @@ Program = Callable[[str, tuple[str, ...]], str]
 REPORTING = 100  # the first seed of those that are reported, none of them tuned with
 
 
-class Tier(NamedTuple):
-    """How much is spent: the same for everyone.
+class Budget(NamedTuple):
+    """How much is spent on every optimizer: the same for all.
 
     Attributes:
-      points: of the search, a power of two.
-      tuning_seeds: trainings at each point.
+      configurations: how many are searched, a power of two; with 0, optimizers are
+        trained as they are given.
+      tuning_seeds: trainings of each configuration.
       reporting_seeds: trainings of what was chosen, with seeds of their own.
       epochs: of every training.
       schedules: what is chosen is reported with each; the search uses the first.
     """
 
-    points: int
+    configurations: int
     tuning_seeds: int
     reporting_seeds: int
     epochs: int
     schedules: tuple[str, ...] = ("constant",)
 
 
-TIERS: dict[str, Tier] = {
-    "smoke": Tier(8, 1, 3, 25),
-    "standard": Tier(32, 2, 10, 100),
-    "full": Tier(64, 4, 20, 100, ("constant", "cosine", "warmup_cosine")),
+BUDGETS: dict[str, Budget] = {
+    "none": Budget(0, 0, 10, 100),
+    "smoke": Budget(8, 1, 3, 25),
+    "standard": Budget(32, 2, 10, 100),
+    "full": Budget(64, 4, 20, 100, ("constant", "cosine", "warmup_cosine")),
 }
 
 
-class Contender(NamedTuple):
+class Candidate(NamedTuple):
     """One optimizer of a study.
 
     Attributes:
       name: what it is called.
       make: makes it from its hyperparameters.
       space: what is searched, (low, high) by hyperparameter.
-      defaults: its usual hyperparameters, of those that are searched. They are tried
-        beside the search; nothing is where they are empty, since one has no default.
+      defaults: its usual hyperparameters, of those that are searched, and its learning
+        rate, which it has wherever that is not searched.
+      expression: what it is called in the store, where that is not its name.
+      has_defaults: whether it can be made without what is searched; that is then tried
+        beside the search.
     """
 
     name: str
     make: Callable[..., Any]
     space: Mapping[str, tuple[float, float]]
     defaults: Mapping[str, float]
+    expression: str = ""
+    has_defaults: bool = True
 
 
 class Planned(NamedTuple):
@@ -68,91 +75,108 @@ class Planned(NamedTuple):
     key: str
 
 
-def check(tier: Tier, contenders: Sequence[Contender]) -> None:
+def check(budget: Budget, candidates: Sequence[Candidate]) -> None:
     """Refuses a plan that cannot be run.
 
     Raises:
       ValueError: with the value and what is allowed.
     """
-    for name, value in tier._asdict().items():
+    least = {"configurations": 0, "tuning_seeds": min(1, budget.configurations)}
+    for name, value in budget._asdict().items():
         if name == "schedules":
             for schedule in value:
                 schedules.schedule(schedule, 1.0, 1)
-        elif value < 1:
-            raise ValueError(f"{name} is {value}: a budget must be at least 1")
-    if not tier.schedules:
+        elif value < least.get(name, 1):
+            allowed = f"a budget must be at least {least.get(name, 1)}"
+            raise ValueError(f"{name} is {value}: {allowed}")
+    if not budget.schedules:
         raise ValueError("schedules are empty: name at least one")
-    names = [contender.name for contender in contenders]
+    names = [candidate.name for candidate in candidates]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"{min(twice)!r} is in the study twice: give names")
-    for contender in contenders:
-        try:
-            spaces.points(contender.space, tier.points)
-        except ValueError as error:
-            raise ValueError(f"the space of {contender.name}: {error}") from error
+    for candidate in candidates:
+        if is_searched(candidate, budget):
+            try:
+                spaces.points(candidate.space, budget.configurations)
+            except ValueError as error:
+                raise ValueError(f"the space of {candidate.name}: {error}") from error
+        changing = [name for name in budget.schedules if name != "constant"]
+        if changing and spaces.RATE not in {*candidate.space, *candidate.defaults}:
+            needs = f"schedule {changing[0]!r} needs a learning rate that is a number"
+            raise ValueError(f"{candidate.name}: the {needs}")
+
+
+def is_searched(candidate: Candidate, budget: Budget) -> bool:
+    """Says whether a budget searches for a candidate's hyperparameters."""
+    return bool(budget.configurations and candidate.space)
 
 
 def search(
-    contender: Contender, tier: Tier, facts: Mapping[str, Any], program: Program
+    candidate: Candidate, budget: Budget, facts: Mapping[str, Any], program: Program
 ) -> list[Planned]:
-    """Plans the trainings that choose a contender's hyperparameters, point by point.
+    """Plans the trainings that choose a candidate's hyperparameters, in order.
 
     Those of the defaults, if it has any, come last: they are not chosen, but shown
-    beside what is.
+    beside what is. There are none where nothing is searched.
 
     Args:
-      contender: who is tried.
-      tier: what is spent.
+      candidate: what is trained.
+      budget: what is spent.
       facts: what else decides every result.
       program: (schedule, names of hyperparameters) → the hash of what will run.
     """
-    drawn = spaces.points(contender.space, tier.points)
+    if not is_searched(candidate, budget):
+        return []
+    drawn = spaces.points(candidate.space, budget.configurations)
     columns = [drawn[name].tolist() for name in drawn]
     points = [dict(zip(drawn, row, strict=True)) for row in zip(*columns, strict=True)]
+    schedule = budget.schedules[0]
     tried = [
-        _planned(contender, "tune", k, tier.schedules[0], seed, hypers, facts, program)
+        _planned(candidate, "tune", k, schedule, seed, hypers, facts, program)
         for (k, hypers), seed in itertools.product(
-            enumerate(points), range(tier.tuning_seeds)
+            enumerate(points), range(budget.tuning_seeds)
         )
     ]
-    if not contender.defaults:
+    if not candidate.has_defaults:
         return tried
-    usual = {name: float(np.float32(v)) for name, v in contender.defaults.items()}
+    usual = {
+        n: float(np.float32(v)) for n, v in candidate.defaults.items() if n in drawn
+    }
     return tried + [
         _planned(
-            contender,
+            candidate,
             "default",
             DEFAULT,
-            tier.schedules[0],
+            schedule,
             seed,
             usual,
             facts,
             program,
         )
-        for seed in range(tier.tuning_seeds)
+        for seed in range(budget.tuning_seeds)
     ]
 
 
 def report(
-    contender: Contender,
-    tier: Tier,
+    candidate: Candidate,
+    budget: Budget,
     facts: Mapping[str, Any],
     point: int,
     hypers: Mapping[str, float],
     program: Program,
 ) -> list[Planned]:
     """Plans the trainings of what was chosen, with seeds that chose nothing."""
-    seeds = range(REPORTING, REPORTING + tier.reporting_seeds)
+    seeds = range(REPORTING, REPORTING + budget.reporting_seeds)
     return [
         _planned(
-            contender, "report", point, schedule, seed, dict(hypers), facts, program
+            candidate, "report", point, schedule, seed, dict(hypers), facts, program
         )
-        for schedule, seed in itertools.product(tier.schedules, seeds)
+        for schedule, seed in itertools.product(budget.schedules, seeds)
     ]
 
 
 def _planned(
-    contender: Contender,
+    candidate: Candidate,
     role: str,
     point: int,
     schedule: str,
@@ -164,7 +188,7 @@ def _planned(
     """Names a training by all that decides what is recorded of it."""
     decides = {
         "facts": dict(facts),
-        "optimizer": contender.name,
+        "optimizer": candidate.expression or candidate.name,
         "program": program(schedule, tuple(sorted(hypers))),
         "hypers": hypers,
         "schedule": schedule,
@@ -172,4 +196,4 @@ def _planned(
         "role": role,
     }
     key = ledger.key_of(decides)
-    return Planned(contender.name, role, point, schedule, seed, hypers, key)
+    return Planned(candidate.name, role, point, schedule, seed, hypers, key)

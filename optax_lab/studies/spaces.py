@@ -21,17 +21,17 @@ def points(
     """Draws the points of a search, by hyperparameter, in float32.
 
     They are the first n of one scrambled Sobol sequence, cut to as many dimensions as
-    the space has. The learning rate takes the first, so everyone is tried at the same
-    rates, and those alone are a search over rates.
+    the space has. The first is the learning rate's, whether it is searched or not, so
+    all optimizers are tried at the same rates, and those alone are a search over rates.
 
     Args:
-      space: (low, high) by hyperparameter; the learning rate is among them.
+      space: (low, high) by hyperparameter.
       n: how many, a power of two.
       seed: of the scrambling.
 
     Raises:
-      ValueError: if n is no power of two, or the space is empty somewhere, has no
-        learning rate or too many dimensions.
+      ValueError: if n is no power of two, or the space is empty or has too many
+        dimensions.
 
     >>> [f"{x:.2f}" for x in points({"learning_rate": (0.1, 10)}, 4)["learning_rate"]]
     ['0.66', '2.80', '5.73', '0.24']
@@ -46,6 +46,8 @@ def points(
     names = [RATE, *(name for name in space if name != RATE)]
     columns = {}
     for column, name in zip(drawn.T, names, strict=False):
+        if name not in space:
+            continue
         low, high = map(float, space[name])
         values = scaled(column, low, high, scale_of(name, low, high)).astype(np.float32)
         columns[name] = np.clip(values, np.float32(low), np.float32(high))
@@ -58,13 +60,14 @@ def check(space: Space) -> None:
     Raises:
       ValueError: with the hyperparameter, its range, and what is allowed.
     """
-    if RATE not in space:
-        raise ValueError(f"a space needs a range of {RATE}; it has {', '.join(space)}")
-    if len(space) > DIMENSIONS:
-        raise ValueError(f"a space has at most {DIMENSIONS} ranges, not {len(space)}")
+    if not space:
+        raise ValueError("a space needs at least one range, such as learning_rate's")
+    most = DIMENSIONS - (RATE not in space)
+    if len(space) > most:
+        raise ValueError(f"a space has at most {most} ranges, not {len(space)}")
     for name, (low, high) in space.items():
         check_range(name, low, high)
-    low, _ = space[RATE]
+    low, _ = space.get(RATE, (1.0, 2.0))
     if low <= 0:
         raise ValueError(f"{RATE} starts at {low:g}: it must be positive")
 

@@ -21,52 +21,35 @@ from optax_lab.studies import (
     resolution,
     schedules,
     spaces,
+    tunability,
 )
 from optax_lab.studies.ledger import Record
-from optax_lab.studies.plan import Contender, Planned, Tier
+from optax_lab.studies.plan import Budget, Candidate, Planned
 from optax_lab.studies.results import Study, last
-
-
-class Task(NamedTuple):
-    """What a study trains: two sets of data, one to choose by and one to report.
-
-    Attributes:
-      problem: the network, its loss and its metrics.
-      tuning: measures what hyperparameters are chosen by; no test data are in it.
-      reporting: measures the test data too, once, at the end.
-      choose_by: the tag that chooses, such as "accuracy/validation".
-      highest: whether it chooses the highest value, or the lowest one.
-      facts: what else decides a result: the problem's name, hashes of its data.
-    """
-
-    problem: training.Problem
-    tuning: training.Data
-    reporting: training.Data
-    choose_by: str
-    highest: bool
-    facts: Mapping[str, Any]
+from optax_lab.studies.tasks import Task
 
 
 def conduct(
-    contenders: Sequence[Contender],
+    candidates: Sequence[Candidate],
     task: Task,
-    tier: Tier,
+    budget: Budget,
     *,
     path: str | os.PathLike | None = None,
     evaluate_at: Callable = training.at_params,
     on_plan: Callable[[int], None] = lambda runs: None,
     on_run: Callable[[Record], None] = lambda record: None,
 ) -> Study:
-    """Searches for every contender in the same way, and reports what was chosen.
+    """Searches for every candidate in the same way, and reports what was chosen.
 
-    What has ended is in the file at once. Called again with the same file, only what
-    is missing is run, and more optimizers, points or seeds add to it. An optimizer that
-    fails is recorded with its error, and the others go on.
+    Where nothing is searched, candidates are reported as they are. What has ended is in
+    the file at once. Called again with the same file, only what is missing is run, and
+    more optimizers, configurations or seeds add to it. An optimizer that fails is
+    recorded with its error, and the others go on.
 
     Args:
-      contenders: who takes part.
+      candidates: the optimizers that are compared.
       task: what is trained, and what chooses.
-      tier: what is spent on each.
+      budget: what is spent on each.
       path: the study's file; one that is thrown away when None.
       evaluate_at: as in `training.advance`.
       on_plan: told how many runs are about to be run, before the search and before
@@ -77,43 +60,55 @@ def conduct(
       ValueError: if the plan cannot be run, the data do not fit the problem, or the
         file holds another study.
     """
-    plan.check(tier, contenders)
+    plan.check(budget, candidates)
     for data in (task.tuning, task.reporting):
-        training.check(task.problem, data, tier.epochs)
-    facts = facts_of(task, tier)
-    programs = _Programs(task, tier, evaluate_at)
+        training.check(task.problem, data, budget.epochs)
+    facts = facts_of(task, budget)
+    programs = _Programs(task, budget, evaluate_at)
     searched = {
-        c.name: plan.search(c, tier, facts, programs.of(c, task.tuning))
-        for c in contenders
+        c.name: plan.search(c, budget, facts, programs.of(c, task.tuning))
+        for c in candidates
     }
-    told = _told(contenders, tier, facts)
+    told = _told(candidates, budget, facts)
     with _file(path) as place, ledger.opened(place, told) as book:
         crew = _Crew(book, programs, on_run)
         on_plan(len(_missing(book, _all(searched))))
-        for contender in contenders:
-            crew.run(contender, searched[contender.name], task.tuning)
+        for candidate in candidates:
+            crew.run(candidate, searched[candidate.name], task.tuning)
         chosen = choose(book.records(), searched, task)
+        chosen |= {
+            c.name: (plan.DEFAULT, {})
+            for c in candidates
+            if not plan.is_searched(c, budget)
+        }
         reported = {
             c.name: plan.report(
-                c, tier, facts, *chosen[c.name], programs.of(c, task.reporting)
+                c, budget, facts, *chosen[c.name], programs.of(c, task.reporting)
             )
-            for c in contenders
+            for c in candidates
             if c.name in chosen
         }
         on_plan(len(_missing(book, _all(reported))))
-        for contender in contenders:
-            crew.run(contender, reported.get(contender.name, []), task.reporting)
+        for candidate in candidates:
+            crew.run(candidate, reported.get(candidate.name, []), task.reporting)
         points = {name: point for name, (point, _) in chosen.items()}
         records = _of(book, searched, reported)
-        return Study(tier, records, points, beaten(records, points, task))
+        return Study(
+            budget,
+            task,
+            candidates,
+            records,
+            points,
+            beaten(records, points, task),
+        )
 
 
-def facts_of(task: Task, tier: Tier) -> dict[str, Any]:
+def facts_of(task: Task, budget: Budget) -> dict[str, Any]:
     """Lists what decides every result of a study, beside the program of a run.
 
     On a GPU a run's bits depend on how many are trained at once; on a CPU they do not.
     """
-    facts = {**task.facts, **machine.facts(), "epochs": tier.epochs}
+    facts = {**task.facts, **machine.facts(), "epochs": budget.epochs}
     facts["keys"] = ledger.KEYS
     if jax.default_backend() != "cpu":
         facts["chunk_width"] = execute.GPU_WIDTH
@@ -127,12 +122,14 @@ def choose(
 
     Points are judged by the mean of `task.choose_by` at the end over tuning seeds. A
     point of which a run diverged or failed is not chosen, and an optimizer without any
-    other point is left out.
+    other point, or without a search, is left out.
     """
     by_key = {record.key: record for record in records}
     chosen = {}
     for name, runs in searched.items():
         tried = [run for run in runs if run.role == "tune"]
+        if not tried:
+            continue
         values: dict[int, list[float]] = {}
         for run in tried:
             values.setdefault(run.point, []).append(_judged(by_key.get(run.key), task))
@@ -158,7 +155,7 @@ def beaten(
         if all(both):
             default, best = map(resolution.mean, both)
             if default > best:
-                sign = 1 if task.highest else -1
+                sign = _sign(task)
                 found[name] = (sign * default, sign * best)
     return found
 
@@ -167,40 +164,51 @@ def _judged(record: Record | None, task: Task) -> float:
     """Returns what a run is worth: higher is better, −inf where it did not end well."""
     if record is None or record.status != "ok":
         return -np.inf
-    value = last(record, task.choose_by)
-    return value if task.highest else -value
+    return _sign(task) * last(record, task.choose_by)
+
+
+def _sign(task: Task) -> int:
+    """Returns what values are multiplied with, so that higher ones are better."""
+    return -tunability.sign(task.metric(task.choose_by).best)
 
 
 class _Programs:
     """Makes the optimizers of a study, and names the programs that its runs are."""
 
-    def __init__(self, task: Task, tier: Tier, evaluate_at: Callable) -> None:
-        self.task, self.tier, self.evaluate_at = task, tier, evaluate_at
+    def __init__(self, task: Task, budget: Budget, evaluate_at: Callable) -> None:
+        self.task, self.budget, self.evaluate_at = task, budget, evaluate_at
         self._known: dict[tuple, str] = {}
 
-    def of(self, contender: Contender, data: training.Data) -> plan.Program:
-        """Returns (schedule, names) → the hash of a contender's program."""
+    def of(self, candidate: Candidate, data: training.Data) -> plan.Program:
+        """Returns (schedule, names) → the hash of a candidate's program."""
 
         def program(schedule: str, names: tuple[str, ...]) -> str:
-            place = (contender.name, schedule, names, self._steps(data))
+            place = (candidate.name, schedule, names, self._steps(data))
             if place not in self._known:
-                make = functools.partial(self.make, contender, schedule, data)
+                make = functools.partial(self.make, candidate, schedule, data)
                 self._known[place] = self._program(make, data, names)
             return self._known[place]
 
         return program
 
     def make(
-        self, contender: Contender, schedule: str, data: training.Data, **hypers: Any
+        self, candidate: Candidate, schedule: str, data: training.Data, **hypers: Any
     ) -> Any:
-        """Makes a contender's optimizer, whose learning rate follows the schedule."""
-        steps = self._steps(data)
-        rate = schedules.schedule(schedule, hypers.pop(spaces.RATE), steps)
-        at = lambda rate: contender.make(**{spaces.RATE: rate}, **hypers)
+        """Makes a candidate's optimizer, whose learning rate follows the schedule.
+
+        A rate that is not searched is a Python number, as in a single training.
+        """
+        rate = hypers.pop(spaces.RATE, candidate.defaults.get(spaces.RATE))
+        if rate is None:
+            return candidate.make(**hypers)
+        rate = schedules.schedule(schedule, rate, self._steps(data))
+        at = lambda rate: candidate.make(**{spaces.RATE: rate}, **hypers)
         return schedules.following(at, rate)
 
     def _steps(self, data: training.Data) -> int:
-        return -(-len(data.train[1]) // self.task.problem.batch_size) * self.tier.epochs
+        return (
+            -(-len(data.train[1]) // self.task.problem.batch_size) * self.budget.epochs
+        )
 
     def _program(
         self, make: Callable, data: training.Data, names: tuple[str, ...]
@@ -220,14 +228,14 @@ class _Crew(NamedTuple):
     on_run: Callable[[Record], None]
 
     def run(
-        self, contender: Contender, runs: Sequence[Planned], data: training.Data
+        self, candidate: Candidate, runs: Sequence[Planned], data: training.Data
     ) -> None:
-        """Trains a contender's missing runs, those of one program at a time."""
+        """Trains a candidate's missing runs, those of one program at a time."""
         groups: dict[tuple, list[Planned]] = {}
         for run in _missing(self.book, runs):
             groups.setdefault((run.schedule, *sorted(run.hypers)), []).append(run)
         for (schedule, *_), group in groups.items():
-            make = functools.partial(self.programs.make, contender, schedule, data)
+            make = functools.partial(self.programs.make, candidate, schedule, data)
             for record in self._ended(make, group, data):
                 self.book.write([record])
                 self.on_run(record)
@@ -265,7 +273,7 @@ class _Crew(NamedTuple):
             make,
             data,
             keys,
-            epochs=self.programs.tier.epochs,
+            epochs=self.programs.budget.epochs,
             hypers=columns,
             on_block=on_block,
             evaluate_at=self.programs.evaluate_at,
@@ -306,16 +314,17 @@ def _all(planned: Mapping[str, Sequence[Planned]]) -> list[Planned]:
 
 
 def _of(book: ledger.Ledger, *planned: Mapping[str, Sequence[Planned]]) -> list[Record]:
-    """Reads the runs of this plan; the file may hold more."""
-    keys = {run.key for by_name in planned for run in _all(by_name)}
-    return [record for record in book.records() if record.key in keys]
+    """Reads the runs of this plan, by its names; the file may hold more."""
+    names = {run.key: run.optimizer for by_name in planned for run in _all(by_name)}
+    found = [record for record in book.records() if record.key in names]
+    return [record._replace(optimizer=names[record.key]) for record in found]
 
 
 def _told(
-    contenders: Sequence[Contender], tier: Tier, facts: Mapping[str, Any]
+    candidates: Sequence[Candidate], budget: Budget, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    spaces_ = {c.name: {k: list(v) for k, v in c.space.items()} for c in contenders}
-    return {"facts": dict(facts), "tier": tier._asdict(), "spaces": spaces_}
+    spaces_ = {c.name: {k: list(v) for k, v in c.space.items()} for c in candidates}
+    return {"facts": dict(facts), "budget": budget._asdict(), "spaces": spaces_}
 
 
 @contextlib.contextmanager
