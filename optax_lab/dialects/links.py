@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import optax
 
 from optax_lab import ewma, precision
-from optax_lab.optimizers import links
-from optax_lab.transforms import numerics
+from optax_lab.transforms import momentum as momentum_rules
+from optax_lab.transforms import numerics, scaling
 from optax_lab.transforms.scheduling import Hyper, number, numbers
 
 
@@ -120,9 +120,9 @@ def average(decay: Hyper, nesterov: bool) -> optax.GradientTransformation:
     return optax.GradientTransformation(init_fn, update_fn)
 
 
-heavy_ball = links.heavy_ball
-learning_rate = links.learning_rate
-coupled = links.weight_decay
+heavy_ball = momentum_rules.heavy_ball
+learning_rate = scaling.scale_by_learning_rate
+coupled = scaling.weight_decay
 
 
 def _by_step(factor: Callable) -> optax.GradientTransformation:

@@ -2,8 +2,8 @@
 
 import optax
 
-from optax_lab.optimizers import links
 from optax_lab.transforms import adagrad as rules
+from optax_lab.transforms import scaling
 from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
@@ -44,5 +44,5 @@ def adagrad(
     initial_accumulator_value, eps = numbers(initial_accumulator_value, eps)
     return optax.chain(
         rules.scale_by_rss(initial_accumulator_value, eps),
-        links.learning_rate(learning_rate),
+        scaling.scale_by_learning_rate(learning_rate),
     )

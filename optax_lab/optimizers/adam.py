@@ -4,9 +4,8 @@ from typing import Any
 
 import optax
 
-from optax_lab.optimizers import links
 from optax_lab.transforms import adam as rules
-from optax_lab.transforms import numerics
+from optax_lab.transforms import numerics, scaling
 from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
@@ -63,7 +62,7 @@ def adam(
         rules.scale_by_adam(
             b1, b2, eps, eps_root, mu_dtype, nesterov=nesterov, **dtypes
         ),
-        links.learning_rate(learning_rate),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -122,8 +121,8 @@ def adamw(
         rules.scale_by_adam(
             b1, b2, eps, eps_root, mu_dtype, nesterov=nesterov, **dtypes
         ),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 

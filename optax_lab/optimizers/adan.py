@@ -4,9 +4,8 @@ from typing import Any
 
 import optax
 
-from optax_lab.optimizers import links
 from optax_lab.transforms import adan as rules
-from optax_lab.transforms import numerics
+from optax_lab.transforms import numerics, scaling
 from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
@@ -69,8 +68,8 @@ def adan(
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_adan(b1, b2, b3, eps, eps_root, **dtypes),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -130,6 +129,6 @@ def mars(
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_mars(b1, b2, eps, gamma, **dtypes),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )

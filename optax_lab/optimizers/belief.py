@@ -4,9 +4,8 @@ from typing import Any
 
 import optax
 
-from optax_lab.optimizers import links
 from optax_lab.transforms import belief as rules
-from optax_lab.transforms import numerics
+from optax_lab.transforms import numerics, scaling
 from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
@@ -61,7 +60,7 @@ def adabelief(
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_belief(b1, b2, eps, eps_root, nesterov=nesterov, **dtypes),
-        links.learning_rate(learning_rate),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -114,5 +113,5 @@ def yogi(
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         rules.scale_by_yogi(b1, b2, eps, **dtypes),
-        links.learning_rate(learning_rate),
+        scaling.scale_by_learning_rate(learning_rate),
     )

@@ -4,8 +4,7 @@ from typing import Any
 
 import optax
 
-from optax_lab.optimizers import links
-from optax_lab.transforms import curvature, numerics
+from optax_lab.transforms import curvature, numerics, scaling
 from optax_lab.transforms.scheduling import Hyper, number, scheduled
 
 
@@ -87,6 +86,6 @@ def sophia(
             print_win_rate_every_n_steps,
             **dtypes,
         ),
-        links.weight_decay(weight_decay, weight_decay_mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, weight_decay_mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )

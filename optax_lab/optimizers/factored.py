@@ -6,10 +6,9 @@ import jax.numpy as jnp
 import optax
 
 from optax_lab import ewma
-from optax_lab.optimizers import links
 from optax_lab.transforms import factored as rules
 from optax_lab.transforms import momentum as momenta
-from optax_lab.transforms import numerics
+from optax_lab.transforms import numerics, scaling
 from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
@@ -97,11 +96,11 @@ def adafactor(
     if clipping_threshold is not None:
         parts.append(rules.clip_by_block_rms(clipping_threshold))
     if learning_rate is not None:
-        parts.append(links.learning_rate(learning_rate, flip_sign=False))
+        parts.append(scaling.scale_by_learning_rate(learning_rate, flip_sign=False))
     if multiply_by_parameter_scale:
         parts.append(rules.scale_by_param_block_rms())
     if momentum is not None:
         parts.append(momenta.ema(momentum, False, dtype_momentum, rounding=rounding))
     if weight_decay_rate is not None:
-        parts.append(links.weight_decay(weight_decay_rate, weight_decay_mask))
-    return optax.chain(*parts, links.learning_rate(1.0))
+        parts.append(scaling.weight_decay(weight_decay_rate, weight_decay_mask))
+    return optax.chain(*parts, scaling.scale_by_learning_rate(1.0))

@@ -5,8 +5,7 @@ from typing import Any
 import optax
 
 from optax_lab import ewma
-from optax_lab.optimizers import links
-from optax_lab.transforms import iterates, numerics, rms
+from optax_lab.transforms import iterates, numerics, rms, scaling
 from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
@@ -53,8 +52,8 @@ def schedule_free_sgd(
     Source: Defazio et al. 2024, arXiv:2405.15682, equations 7 to 9.
     """
     base = optax.chain(
-        links.weight_decay(weight_decay),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay),
+        scaling.scale_by_learning_rate(learning_rate),
     )
     return iterates.schedule_free(
         base,
@@ -123,8 +122,8 @@ def schedule_free_adamw(
     dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
     base = optax.chain(
         rms.scale_by_rms(b2, eps, 0.0, False, True, **dtypes),
-        links.weight_decay(weight_decay),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay),
+        scaling.scale_by_learning_rate(learning_rate),
     )
     return iterates.schedule_free(
         base,

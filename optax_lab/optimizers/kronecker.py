@@ -4,8 +4,7 @@ from typing import Any
 
 import optax
 
-from optax_lab.optimizers import links
-from optax_lab.transforms import kronecker, numerics
+from optax_lab.transforms import kronecker, numerics, scaling
 from optax_lab.transforms.scheduling import Hyper, number, scheduled
 
 
@@ -76,8 +75,8 @@ def shampoo(
             mu_dtype=mu_dtype,
             rounding=rounding,
         ),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -154,6 +153,6 @@ def soap(
             nu_dtype=nu_dtype,
             rounding=rounding,
         ),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )

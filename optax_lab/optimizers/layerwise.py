@@ -4,9 +4,9 @@ from typing import Any
 
 import optax
 
-from optax_lab.optimizers import links
 from optax_lab.transforms import adam, numerics, scaling
 from optax_lab.transforms import layerwise as rules
+from optax_lab.transforms import momentum as momentum_rules
 from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
@@ -64,9 +64,9 @@ def lamb(
     dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         adam.scale_by_adam(b1, b2, eps, eps_root, mu_dtype, **dtypes),
-        links.weight_decay(weight_decay, mask),
+        scaling.weight_decay(weight_decay, mask),
         rules.scale_by_trust_ratio(),
-        links.learning_rate(learning_rate),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -125,10 +125,10 @@ def lars(
     trust_coefficient, eps = numbers(trust_coefficient, eps)
     trust_ratio = rules.scale_by_trust_ratio(0.0, trust_coefficient, eps)
     return optax.chain(
-        links.weight_decay(weight_decay, weight_decay_mask),
+        scaling.weight_decay(weight_decay, weight_decay_mask),
         scaling.masked(trust_ratio, trust_ratio_mask),
-        links.learning_rate(learning_rate),
-        links.heavy_ball(momentum, nesterov, accumulator_dtype, rounding),
+        scaling.scale_by_learning_rate(learning_rate),
+        momentum_rules.heavy_ball(momentum, nesterov, accumulator_dtype, rounding),
     )
 
 
@@ -188,5 +188,5 @@ def novograd(
         rules.scale_by_novograd(
             b1, b2, eps, eps_root, weight_decay, mu_dtype, **dtypes
         ),
-        links.learning_rate(learning_rate),
+        scaling.scale_by_learning_rate(learning_rate),
     )

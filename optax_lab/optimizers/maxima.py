@@ -4,9 +4,8 @@ from typing import Any
 
 import optax
 
-from optax_lab.optimizers import links
 from optax_lab.transforms import maxima as rules
-from optax_lab.transforms import numerics
+from optax_lab.transforms import numerics, scaling
 from optax_lab.transforms.scheduling import Hyper, number, numbers, scheduled
 
 
@@ -70,7 +69,7 @@ def amsgrad(
             bias_correction_nu=bias_correction_nu,
             **dtypes,
         ),
-        links.learning_rate(learning_rate),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -118,7 +117,7 @@ def adamax(
     b1, b2, eps = numbers(b1, b2, eps)
     return optax.chain(
         rules.scale_by_adamax(b1, b2, eps, mu_dtype=mu_dtype, rounding=rounding),
-        links.learning_rate(learning_rate),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -169,6 +168,6 @@ def adamaxw(
     b1, b2, eps = numbers(b1, b2, eps)
     return optax.chain(
         rules.scale_by_adamax(b1, b2, eps, mu_dtype=mu_dtype, rounding=rounding),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )

@@ -6,8 +6,7 @@ from typing import Any
 import optax
 from jax.typing import ArrayLike
 
-from optax_lab.optimizers import links
-from optax_lab.transforms import mixing, numerics
+from optax_lab.transforms import mixing, numerics, scaling
 from optax_lab.transforms.scheduling import Hyper, number, numbers, scheduled
 
 
@@ -69,8 +68,8 @@ def ademamix(
     dtypes = {"nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         mixing.scale_by_ademamix(b1, b2, b3, alpha, eps, eps_root, mu_dtype, **dtypes),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -119,8 +118,8 @@ def qhm(
     decay, nu = numbers(decay, nu)
     return optax.chain(
         mixing.scale_by_qhm(decay, nu, mu_dtype=mu_dtype, rounding=rounding),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -179,8 +178,8 @@ def qhadam(
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         mixing.scale_by_qhadam(b1, b2, nu1, nu2, eps, **dtypes),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -227,6 +226,6 @@ def aggmo(
     """
     return optax.chain(
         mixing.scale_by_aggmo(number(betas), mu_dtype=mu_dtype, rounding=rounding),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )

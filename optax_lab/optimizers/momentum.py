@@ -4,9 +4,8 @@ from typing import Any
 
 import optax
 
-from optax_lab.optimizers import links
 from optax_lab.transforms import momentum as momenta
-from optax_lab.transforms import numerics
+from optax_lab.transforms import numerics, scaling
 from optax_lab.transforms.scheduling import Hyper, number, scheduled
 
 
@@ -52,8 +51,8 @@ def sgd(
     "On the importance of initialization and momentum in deep learning".
     """
     return optax.chain(
-        links.heavy_ball(momentum, nesterov, accumulator_dtype, rounding),
-        links.learning_rate(learning_rate),
+        momenta.heavy_ball(momentum, nesterov, accumulator_dtype, rounding),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -99,6 +98,6 @@ def momentum(
     """
     return optax.chain(
         momenta.ema(number(decay), debias, accumulator_dtype, rounding=rounding),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )

@@ -6,8 +6,7 @@ from typing import Any
 import optax
 from jax.typing import ArrayLike
 
-from optax_lab.optimizers import links
-from optax_lab.transforms import normalized, numerics
+from optax_lab.transforms import normalized, numerics, scaling
 from optax_lab.transforms.scheduling import Hyper, number, numbers, scheduled
 
 
@@ -63,8 +62,8 @@ def laprop(
     dtypes = {"mu_dtype": mu_dtype, "nu_dtype": nu_dtype, "rounding": rounding}
     return optax.chain(
         normalized.scale_by_laprop(b1, b2, eps, **dtypes),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -130,5 +129,5 @@ def adopt(
             nu_dtype=nu_dtype,
             rounding=rounding,
         ),
-        links.learning_rate(learning_rate),
+        scaling.scale_by_learning_rate(learning_rate),
     )

@@ -6,8 +6,7 @@ import jax
 import optax
 
 from optax_lab import ewma
-from optax_lab.optimizers import links
-from optax_lab.transforms import adam, numerics, orthogonal, partition
+from optax_lab.transforms import adam, numerics, orthogonal, partition, scaling
 from optax_lab.transforms.scheduling import Hyper, number, numbers, scheduled
 
 
@@ -110,14 +109,14 @@ def muon(
             **dtypes,
         ),
         orthogonal.scale_by_shape(spec, number(consistent_rms)),
-        links.weight_decay(weight_decay, weight_decay_mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, weight_decay_mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )
     dtypes |= {"nesterov": nesterov, "nu_dtype": nu_dtype}
     rest = optax.chain(
         adam.scale_by_adam(adam_b1, adam_b2, number(eps), adam_eps_root, **dtypes),
-        links.weight_decay(adam_weight_decay),
-        links.learning_rate(
+        scaling.weight_decay(adam_weight_decay),
+        scaling.scale_by_learning_rate(
             learning_rate if adam_learning_rate is None else adam_learning_rate
         ),
     )

@@ -4,8 +4,7 @@ from typing import Any
 
 import optax
 
-from optax_lab.optimizers import links
-from optax_lab.transforms import numerics
+from optax_lab.transforms import numerics, scaling
 from optax_lab.transforms import rectified as rules
 from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
@@ -67,5 +66,5 @@ def radam(
         rules.scale_by_radam(
             b1, b2, eps, eps_root, threshold, nesterov=nesterov, **dtypes
         ),
-        links.learning_rate(learning_rate),
+        scaling.scale_by_learning_rate(learning_rate),
     )

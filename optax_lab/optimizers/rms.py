@@ -4,8 +4,8 @@ from typing import Any
 
 import optax
 
-from optax_lab.optimizers import links
-from optax_lab.transforms import numerics, rms
+from optax_lab.transforms import momentum as momentum_rules
+from optax_lab.transforms import numerics, rms, scaling
 from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
 
 
@@ -75,8 +75,8 @@ def rmsprop(
         dtypes |= {"mu_dtype": mu_dtype}
     return optax.chain(
         rule(decay, eps, initial_scale, eps_in_sqrt, bias_correction, **dtypes),
-        links.learning_rate(learning_rate),
-        links.heavy_ball(momentum, nesterov, accumulator_dtype, rounding),
+        scaling.scale_by_learning_rate(learning_rate),
+        momentum_rules.heavy_ball(momentum, nesterov, accumulator_dtype, rounding),
     )
 
 
@@ -127,7 +127,7 @@ def adadelta(
     """
     rho, eps = numbers(rho, eps)
     return optax.chain(
-        links.weight_decay(weight_decay, weight_decay_mask),
+        scaling.weight_decay(weight_decay, weight_decay_mask),
         rms.scale_by_adadelta(rho, eps, nu_dtype=nu_dtype, rounding=rounding),
-        links.learning_rate(1.0 if learning_rate is None else learning_rate),
+        scaling.scale_by_learning_rate(1.0 if learning_rate is None else learning_rate),
     )

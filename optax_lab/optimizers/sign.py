@@ -5,8 +5,7 @@ from typing import Any
 import optax
 
 from optax_lab import ewma
-from optax_lab.optimizers import links
-from optax_lab.transforms import momentum, numerics
+from optax_lab.transforms import momentum, numerics, scaling
 from optax_lab.transforms import sign as rules
 from optax_lab.transforms.scheduling import Hyper, number, numbers, scheduled
 
@@ -57,8 +56,8 @@ def lion(
     b1, b2 = numbers(b1, b2)
     return optax.chain(
         rules.scale_by_lion(b1, b2, mu_dtype, rounding=rounding),
-        links.weight_decay(weight_decay, mask),
-        links.learning_rate(learning_rate),
+        scaling.weight_decay(weight_decay, mask),
+        scaling.scale_by_learning_rate(learning_rate),
     )
 
 
@@ -104,5 +103,5 @@ def signum(
     return optax.chain(
         momentum.ema(beta, False, accumulator_dtype, rounding=rounding),
         rules.scale_by_sign(),
-        links.learning_rate(learning_rate),
+        scaling.scale_by_learning_rate(learning_rate),
     )

@@ -9,6 +9,7 @@ from jaxtyping import Array, Int, PyTree
 
 from optax_lab import ewma, precision
 from optax_lab.transforms import numerics
+from optax_lab.transforms.scheduling import Hyper, number
 
 
 class TraceWithCountState(NamedTuple):
@@ -111,3 +112,17 @@ def look_ahead(mu: ewma.Ewma, updates: PyTree, decay: ArrayLike) -> PyTree:
     pull = lambda m, g: decay * m / after.weight + (1 - decay) * g / mu.weight
     blend = lambda m, g: m if g is None else precision.saturate(pull(m, g))
     return precision.each(blend, mu.average, updates)
+
+
+def heavy_ball(
+    decay: Hyper | None,
+    nesterov: bool,
+    accumulator_dtype: Any = None,
+    rounding: numerics.Rounding = "stochastic",
+) -> optax.GradientTransformation:
+    """Returns the heavy ball, or a link that does nothing where `decay` is None."""
+    decay = number(decay)
+    if decay is None:
+        return optax.identity()
+    numerics.check_at_least_0("momentum", decay)
+    return trace(decay, nesterov, accumulator_dtype, rounding=rounding)

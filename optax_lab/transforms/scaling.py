@@ -110,12 +110,13 @@ def _check_keys(mask: PyTree, tree: PyTree) -> str:
 
 
 def weight_decay(
-    rate: ArrayLike | None, mask: PyTree | Callable[..., Any] | None = None
+    rate: scheduling.Hyper | None, mask: PyTree | Callable[..., Any] | None = None
 ) -> optax.GradientTransformation:
     """Returns weight decay, or a link that does nothing where `rate` is None or 0.
 
     Nothing is what a number 0 asks for, and then `params` are not needed.
     """
+    rate = scheduling.number(rate)
     if rate is None:
         return optax.identity()
     if isinstance(rate, int | float) and rate == 0:  # a mask that misfits is refused
