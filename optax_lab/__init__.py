@@ -16,102 +16,194 @@ if TYPE_CHECKING:
     from optax_lab import reporting as reporting
     from optax_lab import runs as runs
     from optax_lab import studies as studies
-    from optax_lab import transforms as transforms
     from optax_lab.dissection import anatomy
-    from optax_lab.optimizers.adagrad import adagrad
-    from optax_lab.optimizers.adam import adam, adamw, nadam, nadamw
-    from optax_lab.optimizers.adan import adan, mars
-    from optax_lab.optimizers.belief import adabelief, yogi
-    from optax_lab.optimizers.curvature import sophia
-    from optax_lab.optimizers.distance import prodigy
-    from optax_lab.optimizers.factored import adafactor
-    from optax_lab.optimizers.iterates import schedule_free_adamw, schedule_free_sgd
-    from optax_lab.optimizers.kronecker import shampoo, soap
-    from optax_lab.optimizers.layerwise import lamb, lars, novograd
-    from optax_lab.optimizers.maxima import adamax, adamaxw, amsgrad
-    from optax_lab.optimizers.mixing import ademamix, aggmo, qhadam, qhm
-    from optax_lab.optimizers.momentum import momentum, sgd
-    from optax_lab.optimizers.normalized import adopt, laprop
-    from optax_lab.optimizers.orthogonal import muon
-    from optax_lab.optimizers.rectified import radam
-    from optax_lab.optimizers.rms import adadelta, rmsprop
-    from optax_lab.optimizers.sign import lion, signum
+    from optax_lab.optimizers.adabelief import (
+        adabelief,
+        scale_by_belief,
+        scale_by_yogi,
+        yogi,
+    )
+    from optax_lab.optimizers.adafactor import (
+        adafactor,
+        clip_by_block_rms,
+        scale_by_factored_rms,
+        scale_by_param_block_rms,
+    )
+    from optax_lab.optimizers.adagrad import adagrad, scale_by_rss
+    from optax_lab.optimizers.adam import adam, adamw, nadam, nadamw, scale_by_adam
+    from optax_lab.optimizers.adamax import (
+        adamax,
+        adamaxw,
+        amsgrad,
+        scale_by_adamax,
+        scale_by_amsgrad,
+    )
+    from optax_lab.optimizers.adan import adan, mars, scale_by_adan, scale_by_mars
+    from optax_lab.optimizers.ademamix import (
+        ademamix,
+        aggmo,
+        qhadam,
+        qhm,
+        scale_by_ademamix,
+        scale_by_aggmo,
+        scale_by_qhadam,
+        scale_by_qhm,
+    )
+    from optax_lab.optimizers.common import add_decayed_weights, scale_by_learning_rate
+    from optax_lab.optimizers.laprop import (
+        adopt,
+        laprop,
+        scale_by_adopt,
+        scale_by_laprop,
+    )
+    from optax_lab.optimizers.layerwise import (
+        lamb,
+        lars,
+        novograd,
+        scale_by_novograd,
+        scale_by_trust_ratio,
+    )
+    from optax_lab.optimizers.lion import lion, scale_by_lion, scale_by_sign, signum
+    from optax_lab.optimizers.monitoring import observe
+    from optax_lab.optimizers.muon import muon, scale_by_muon, scale_by_shape
+    from optax_lab.optimizers.parameter_averaging import (
+        lookahead,
+        param_ema,
+        with_param_ema,
+    )
+    from optax_lab.optimizers.prodigy import prodigy, scale_by_prodigy
+    from optax_lab.optimizers.radam import radam, scale_by_radam
+    from optax_lab.optimizers.rmsprop import (
+        adadelta,
+        rmsprop,
+        scale_by_adadelta,
+        scale_by_rms,
+        scale_by_stddev,
+    )
+    from optax_lab.optimizers.schedule_free import (
+        evaluation_params,
+        schedule_free,
+        schedule_free_adamw,
+        schedule_free_eval_params,
+        schedule_free_sgd,
+    )
+    from optax_lab.optimizers.sgd import ema, momentum, sgd, trace
+    from optax_lab.optimizers.shampoo import (
+        scale_by_shampoo,
+        scale_by_soap,
+        shampoo,
+        soap,
+    )
+    from optax_lab.optimizers.sophia import (
+        hutchinson_estimator_diag_hessian,
+        scale_by_sophia,
+        sophia,
+    )
     from optax_lab.optimizers.table import OPTIMIZERS
+    from optax_lab.optimizers.wrappers import cautious, grams, grokfast
     from optax_lab.problems.surfaces import SURFACES
     from optax_lab.runs.descent import descend
     from optax_lab.runs.training import train
     from optax_lab.studies.compare import compare
     from optax_lab.studies.grids import descents
     from optax_lab.studies.tuning import tune
-    from optax_lab.transforms.iterates import (
-        evaluation_params,
-        schedule_free,
-        schedule_free_eval_params,
-    )
-    from optax_lab.transforms.observing import observe
-    from optax_lab.transforms.parameters import lookahead, param_ema, with_param_ema
-    from optax_lab.transforms.wrappers import cautious, grams, grokfast
 
 __version__ = "0.1.0"
 
 _MODULES = {
     "OPTIMIZERS": "optimizers.table",
     "SURFACES": "problems.surfaces",
-    "adabelief": "optimizers.belief",
-    "adadelta": "optimizers.rms",
-    "adafactor": "optimizers.factored",
+    "adabelief": "optimizers.adabelief",
+    "adadelta": "optimizers.rmsprop",
+    "adafactor": "optimizers.adafactor",
     "adagrad": "optimizers.adagrad",
     "adam": "optimizers.adam",
-    "adamax": "optimizers.maxima",
-    "adamaxw": "optimizers.maxima",
+    "adamax": "optimizers.adamax",
+    "adamaxw": "optimizers.adamax",
     "adamw": "optimizers.adam",
     "adan": "optimizers.adan",
-    "ademamix": "optimizers.mixing",
-    "adopt": "optimizers.normalized",
-    "aggmo": "optimizers.mixing",
-    "amsgrad": "optimizers.maxima",
+    "add_decayed_weights": "optimizers.common",
+    "ademamix": "optimizers.ademamix",
+    "adopt": "optimizers.laprop",
+    "aggmo": "optimizers.ademamix",
+    "amsgrad": "optimizers.adamax",
     "anatomy": "dissection",
-    "cautious": "transforms.wrappers",
+    "cautious": "optimizers.wrappers",
+    "clip_by_block_rms": "optimizers.adafactor",
     "compare": "studies.compare",
     "contract": "contract",
     "descend": "runs.descent",
     "descents": "studies.grids",
     "dialects": "dialects",
-    "evaluation_params": "transforms.iterates",
+    "ema": "optimizers.sgd",
+    "evaluation_params": "optimizers.schedule_free",
     "ewma": "ewma",
-    "grams": "transforms.wrappers",
-    "grokfast": "transforms.wrappers",
+    "grams": "optimizers.wrappers",
+    "grokfast": "optimizers.wrappers",
+    "hutchinson_estimator_diag_hessian": "optimizers.sophia",
     "lamb": "optimizers.layerwise",
-    "laprop": "optimizers.normalized",
+    "laprop": "optimizers.laprop",
     "lars": "optimizers.layerwise",
-    "lion": "optimizers.sign",
-    "lookahead": "transforms.parameters",
+    "lion": "optimizers.lion",
+    "lookahead": "optimizers.parameter_averaging",
     "mars": "optimizers.adan",
-    "momentum": "optimizers.momentum",
-    "muon": "optimizers.orthogonal",
+    "momentum": "optimizers.sgd",
+    "muon": "optimizers.muon",
     "nadam": "optimizers.adam",
     "nadamw": "optimizers.adam",
     "novograd": "optimizers.layerwise",
-    "observe": "transforms.observing",
-    "param_ema": "transforms.parameters",
-    "prodigy": "optimizers.distance",
-    "qhadam": "optimizers.mixing",
-    "qhm": "optimizers.mixing",
-    "radam": "optimizers.rectified",
-    "rmsprop": "optimizers.rms",
-    "schedule_free": "transforms.iterates",
-    "schedule_free_adamw": "optimizers.iterates",
-    "schedule_free_eval_params": "transforms.iterates",
-    "schedule_free_sgd": "optimizers.iterates",
-    "sgd": "optimizers.momentum",
-    "shampoo": "optimizers.kronecker",
-    "signum": "optimizers.sign",
-    "soap": "optimizers.kronecker",
-    "sophia": "optimizers.curvature",
+    "observe": "optimizers.monitoring",
+    "param_ema": "optimizers.parameter_averaging",
+    "prodigy": "optimizers.prodigy",
+    "qhadam": "optimizers.ademamix",
+    "qhm": "optimizers.ademamix",
+    "radam": "optimizers.radam",
+    "rmsprop": "optimizers.rmsprop",
+    "scale_by_adadelta": "optimizers.rmsprop",
+    "scale_by_adam": "optimizers.adam",
+    "scale_by_adamax": "optimizers.adamax",
+    "scale_by_adan": "optimizers.adan",
+    "scale_by_ademamix": "optimizers.ademamix",
+    "scale_by_adopt": "optimizers.laprop",
+    "scale_by_aggmo": "optimizers.ademamix",
+    "scale_by_amsgrad": "optimizers.adamax",
+    "scale_by_belief": "optimizers.adabelief",
+    "scale_by_factored_rms": "optimizers.adafactor",
+    "scale_by_laprop": "optimizers.laprop",
+    "scale_by_learning_rate": "optimizers.common",
+    "scale_by_lion": "optimizers.lion",
+    "scale_by_mars": "optimizers.adan",
+    "scale_by_muon": "optimizers.muon",
+    "scale_by_novograd": "optimizers.layerwise",
+    "scale_by_param_block_rms": "optimizers.adafactor",
+    "scale_by_prodigy": "optimizers.prodigy",
+    "scale_by_qhadam": "optimizers.ademamix",
+    "scale_by_qhm": "optimizers.ademamix",
+    "scale_by_radam": "optimizers.radam",
+    "scale_by_rms": "optimizers.rmsprop",
+    "scale_by_rss": "optimizers.adagrad",
+    "scale_by_shampoo": "optimizers.shampoo",
+    "scale_by_shape": "optimizers.muon",
+    "scale_by_sign": "optimizers.lion",
+    "scale_by_soap": "optimizers.shampoo",
+    "scale_by_sophia": "optimizers.sophia",
+    "scale_by_stddev": "optimizers.rmsprop",
+    "scale_by_trust_ratio": "optimizers.layerwise",
+    "scale_by_yogi": "optimizers.adabelief",
+    "schedule_free": "optimizers.schedule_free",
+    "schedule_free_adamw": "optimizers.schedule_free",
+    "schedule_free_eval_params": "optimizers.schedule_free",
+    "schedule_free_sgd": "optimizers.schedule_free",
+    "sgd": "optimizers.sgd",
+    "shampoo": "optimizers.shampoo",
+    "signum": "optimizers.lion",
+    "soap": "optimizers.shampoo",
+    "sophia": "optimizers.sophia",
+    "trace": "optimizers.sgd",
     "train": "runs.training",
     "tune": "studies.tuning",
-    "with_param_ema": "transforms.parameters",
-    "yogi": "optimizers.belief",
+    "with_param_ema": "optimizers.parameter_averaging",
+    "yogi": "optimizers.adabelief",
 }
 
 __all__ = [
@@ -126,21 +218,25 @@ __all__ = [
     "adamaxw",
     "adamw",
     "adan",
+    "add_decayed_weights",
     "ademamix",
     "adopt",
     "aggmo",
     "amsgrad",
     "anatomy",
     "cautious",
+    "clip_by_block_rms",
     "compare",
     "contract",
     "descend",
     "descents",
     "dialects",
+    "ema",
     "evaluation_params",
     "ewma",
     "grams",
     "grokfast",
+    "hutchinson_estimator_diag_hessian",
     "lamb",
     "laprop",
     "lars",
@@ -159,6 +255,37 @@ __all__ = [
     "qhm",
     "radam",
     "rmsprop",
+    "scale_by_adadelta",
+    "scale_by_adam",
+    "scale_by_adamax",
+    "scale_by_adan",
+    "scale_by_ademamix",
+    "scale_by_adopt",
+    "scale_by_aggmo",
+    "scale_by_amsgrad",
+    "scale_by_belief",
+    "scale_by_factored_rms",
+    "scale_by_laprop",
+    "scale_by_learning_rate",
+    "scale_by_lion",
+    "scale_by_mars",
+    "scale_by_muon",
+    "scale_by_novograd",
+    "scale_by_param_block_rms",
+    "scale_by_prodigy",
+    "scale_by_qhadam",
+    "scale_by_qhm",
+    "scale_by_radam",
+    "scale_by_rms",
+    "scale_by_rss",
+    "scale_by_shampoo",
+    "scale_by_shape",
+    "scale_by_sign",
+    "scale_by_soap",
+    "scale_by_sophia",
+    "scale_by_stddev",
+    "scale_by_trust_ratio",
+    "scale_by_yogi",
     "schedule_free",
     "schedule_free_adamw",
     "schedule_free_eval_params",
@@ -168,6 +295,7 @@ __all__ = [
     "signum",
     "soap",
     "sophia",
+    "trace",
     "train",
     "tune",
     "with_param_ema",

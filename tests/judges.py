@@ -10,17 +10,17 @@ import optax
 
 import optax_lab
 from optax_lab import ewma
-from optax_lab.transforms import (
-    belief,
-    curvature,
-    distance,
-    factored,
+from optax_lab.optimizers import (
+    adabelief,
+    adafactor,
+    adamax,
+    common,
     layerwise,
-    maxima,
     numerics,
-    rectified,
-    rms,
-    scaling,
+    prodigy,
+    radam,
+    rmsprop,
+    sophia,
 )
 from tests import matrix_judges
 
@@ -138,24 +138,24 @@ def sums():
 def links():
     g, x = jnp.array([1.0, -2.0]), jnp.array([3.0, 4.0])
     stepped = lambda link, params=x: link.update(g, link.init(x), params)[0]
-    close(stepped(scaling.scale_by_learning_rate(0.5)), [-0.5, 1])
-    close(stepped(scaling.scale_by_learning_rate(0.5, flip_sign=False)), [0.5, -1])
-    halved = scaling.scale_by_learning_rate(lambda t: 0.5 + 0 * t, flip_sign=False)
+    close(stepped(common.scale_by_learning_rate(0.5)), [-0.5, 1])
+    close(stepped(common.scale_by_learning_rate(0.5, flip_sign=False)), [0.5, -1])
+    halved = common.scale_by_learning_rate(lambda t: 0.5 + 0 * t, flip_sign=False)
     close(stepped(halved), [0.5, -1])
-    close(stepped(scaling.add_decayed_weights(0.5)), [2.5, 0])
-    close(stepped(scaling.add_decayed_weights(0.5, mask=False)), g)
-    close(stepped(scaling.weight_decay(1.0)), [4, 2])
-    close(stepped(scaling.weight_decay(0.0), params=None), g)
+    close(stepped(common.add_decayed_weights(0.5)), [2.5, 0])
+    close(stepped(common.add_decayed_weights(0.5, mask=False)), g)
+    close(stepped(common.weight_decay(1.0)), [4, 2])
+    close(stepped(common.weight_decay(0.0), params=None), g)
 
 
 def a_square_that_is_its_average():
-    rule = belief.scale_by_yogi(initial_accumulator_value=0.25)
+    rule = adabelief.scale_by_yogi(initial_accumulator_value=0.25)
     g = jnp.array([0.5, -0.5])
     close(rule.update(g, rule.init(g))[0], 0.1 * g / (0.5 + 1e-3))
 
 
 def a_maximum_under_another_denominator():
-    rule = maxima.scale_by_amsgrad(
+    rule = adamax.scale_by_amsgrad(
         0.0, 0.5, bias_correction_nu=False, denominator=numerics.hat(0.3)
     )
     g = np.array([2.0, -4.0])
@@ -167,13 +167,13 @@ def a_maximum_under_another_denominator():
 
 
 def a_maximum_of_nothing():
-    rule, zeros = maxima.scale_by_adamax(eps=0.0), jnp.zeros(2)
+    rule, zeros = adamax.scale_by_adamax(eps=0.0), jnp.zeros(2)
     close(rule.update(zeros, rule.init(zeros))[0], zeros)
 
 
 def a_maximum_that_is_added_to():
     add = lambda nu: nu.average + 0.5 * nu.weight.astype(nu.average.dtype)
-    rule = maxima.scale_by_adamax(0.5, 0.5, eps=0.0, denominator=add)
+    rule = adamax.scale_by_adamax(0.5, 0.5, eps=0.0, denominator=add)
     g = np.array([2.0, -4.0])
     updates, _ = rule.update(jnp.asarray(g), rule.init(g))
     close(updates, g / (np.abs(g) + 0.5))  # the maximum has a weight of 1
@@ -183,7 +183,7 @@ def a_weight_that_comes_to_rest():
     eps, count, decay, most = np.finfo(float).eps, 1e12, 0.75, 7
     for missing, taken in ((4 * eps, 4 * eps), (3 * eps, 0)):
         w = jnp.asarray(1 - missing)
-        r, _ = rectified.rectification(w, jnp.asarray(count), decay, 5.0)
+        r, _ = radam.rectification(w, jnp.asarray(count), decay, 5.0)
         rho = most - 2 * count * taken / (1 - taken)
         close(r**2, (rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho))
 
@@ -191,7 +191,7 @@ def a_weight_that_comes_to_rest():
 def a_variance_under_another_denominator():
     g = np.array([2.0, -4.0])
     for start in (0.0, 1.0):
-        rule = rms.scale_by_stddev(
+        rule = rmsprop.scale_by_stddev(
             0.75, initial_scale=start, denominator=numerics.hat(0.3)
         )
         updates, _ = rule.update(jnp.asarray(g), rule.init(g))
@@ -202,12 +202,12 @@ def a_variance_under_another_denominator():
 
 def the_two_longest_of_three_axes():
     g = np.random.default_rng(0).normal(size=(2, 4, 3))
-    rule = factored.scale_by_factored_rms(min_dim_size_to_factor=3)
+    rule = adafactor.scale_by_factored_rms(min_dim_size_to_factor=3)
     x = g**2 + 1e-30
     rows, columns = x.mean(1, keepdims=True), x.mean(2, keepdims=True)
     root = np.sqrt(rows * columns / x.mean((1, 2), keepdims=True))
     close(rule.update(jnp.asarray(g), rule.init(g))[0], g / root)
-    close(factored.power_decay(4, 0.8), 1 - 5**-0.8)
+    close(adafactor.power_decay(4, 0.8), 1 - 5**-0.8)
 
 
 def a_tensor_without_a_gradient():
@@ -276,13 +276,13 @@ def averages_of_groups():
 
 def a_distance_of_nothing_and_in_16_bits():
     x = jnp.array([1.0, -2.0])
-    optimizer = distance.scale_by_prodigy(estim_lr0=0.5)
+    optimizer = prodigy.scale_by_prodigy(estim_lr0=0.5)
     u, state = optimizer.update(0 * x, optimizer.init(x), x)
     close(u, 0 * x)
     close(state.estim_lr, 0.5)
     small = x.astype(jnp.float16)
     for given, stored in ((None, "float32"), ("bfloat16", "bfloat16")):
-        state = distance.scale_by_prodigy(mu_dtype=given).init(small)
+        state = prodigy.scale_by_prodigy(mu_dtype=given).init(small)
         averages = state.exp_avg.average, state.grad_sum.average
         assert [a.dtype for a in averages] == [jnp.dtype(stored)] * 2
 
@@ -292,7 +292,7 @@ def a_curvature_across_the_axes():
     x = jnp.array([1.0, -2.0, 0.5])
     hessian = np.array([[2.0, 1, 3], [1, 0, 0], [3, 0, 0]])
     for seed in (None, jax.random.PRNGKey(7)):
-        estimate = curvature.hutchinson_estimator_diag_hessian(seed)
+        estimate = sophia.hutchinson_estimator_diag_hessian(seed)
         state, key = estimate.init(x), seed
         key = jax.random.PRNGKey(0) if key is None else key
         for _ in range(4):
@@ -308,7 +308,7 @@ def the_share_that_is_not_clipped():
     g = jnp.array([0.25, 0.5, -1.0, -0.75])
 
     def printed(**kwargs):
-        optimizer = curvature.scale_by_sophia(b1=0.5, eps=0.5, **kwargs)
+        optimizer = sophia.scale_by_sophia(b1=0.5, eps=0.5, **kwargs)
         update = jax.jit(lambda state: optimizer.update(g, state, g, obj_fn=jnp.sum))
         state, said = optimizer.init(g), io.StringIO()
         with contextlib.redirect_stdout(said):
@@ -336,9 +336,9 @@ def steps_down_gradients_that_are_small_or_nothing():
 
 
 ALL = {
-    "belief": [a_square_that_is_its_average],
-    "curvature": [a_curvature_across_the_axes, the_share_that_is_not_clipped],
-    "distance": [a_distance_of_nothing_and_in_16_bits],
+    "adabelief": [a_square_that_is_its_average],
+    "sophia": [a_curvature_across_the_axes, the_share_that_is_not_clipped],
+    "prodigy": [a_distance_of_nothing_and_in_16_bits],
     "ewma": [
         averaging,
         sizes,
@@ -348,34 +348,34 @@ ALL = {
         smoothing,
         ways_to_say_a_decay,
     ],
-    "factored": [the_two_longest_of_three_axes],
-    "factors": [
+    "adafactor": [the_two_longest_of_three_axes],
+    "kronecker_factors": [
         matrix_judges.factors_of_leaves,
         matrix_judges.products_of_the_largest_numbers,
     ],
-    "iterates": [where_iterates_are_judged, steps_without_weight],
+    "schedule_free": [where_iterates_are_judged, steps_without_weight],
     "layerwise": [a_tensor_without_a_gradient],
-    "matrices": [
+    "matrix_functions": [
         matrix_judges.sizes,
         matrix_judges.nearly_orthogonal_matrices,
         matrix_judges.inverse_roots,
         matrix_judges.slopes_of_roots,
         matrix_judges.eigenvectors,
     ],
-    "maxima": [
+    "adamax": [
         a_maximum_under_another_denominator,
         a_maximum_of_nothing,
         a_maximum_that_is_added_to,
     ],
     "numerics": [denominators, squares, norms, sums],
-    "orthogonal": [
+    "muon": [
         matrix_judges.stacks_of_matrices,
         matrix_judges.matrices_without_an_average,
     ],
-    "parameters": [averages_of_parameters, averages_of_groups],
+    "parameter_averaging": [averages_of_parameters, averages_of_groups],
     "partition": [matrix_judges.leaves_of_two_kinds],
-    "rectified": [a_weight_that_comes_to_rest],
-    "rms": [a_variance_under_another_denominator],
-    "scaling": [links],
+    "radam": [a_weight_that_comes_to_rest],
+    "rmsprop": [a_variance_under_another_denominator],
+    "common": [links],
     "wrappers": [steps_down_gradients_that_are_small_or_nothing],
 }

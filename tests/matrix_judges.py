@@ -9,16 +9,16 @@ import optax
 from optax.contrib import MuonDimensionNumbers
 
 import optax_lab
-from optax_lab.transforms import (
-    factors,
-    matrices,
-    momentum,
-    orthogonal,
+from optax_lab.optimizers import (
+    common,
+    kronecker_factors,
+    matrix_functions,
+    muon,
     partition,
-    scaling,
+    sgd,
 )
-from tests.oracles import kronecker as kronecker_papers
-from tests.oracles import orthogonal as orthogonal_papers
+from tests.oracles import muon as orthogonal_papers
+from tests.oracles import shampoo as kronecker_papers
 
 
 def close(ours, expected):
@@ -35,11 +35,11 @@ def sizes():
         ([[0.0, 0.0]], 1.0),
         (np.zeros((0, 2)), 1.0),
     ):
-        unit, found = matrices.scaled(jnp.asarray(x))
+        unit, found = matrix_functions.scaled(jnp.asarray(x))
         close(found, size)
         close(unit, np.asarray(x) / size)
     for size in (1.2e-38, 3.4e38):
-        unit, _ = matrices.scaled(jnp.array([size, -size], jnp.float32))
+        unit, _ = matrix_functions.scaled(jnp.array([size, -size], jnp.float32))
         np.testing.assert_allclose(unit, [1, -1], rtol=1e-6)
 
 
@@ -52,13 +52,13 @@ def _random(*shape, seed=0):
 def nearly_orthogonal_matrices():
     rows = [(3.0, -3.2, 1.2), (2.0, -1.5, 0.5)]
     for x in (_random(3, 4), _random(3, 3), 1e-3 * _random(4, 2)):
-        for name in matrices.PRECONDITIONINGS:
+        for name in matrix_functions.PRECONDITIONINGS:
             for eps in (0.0, 0.02, 30.0):
-                found = matrices.orthogonalise(jnp.asarray(x), rows, eps, name)
+                found = matrix_functions.orthogonalise(jnp.asarray(x), rows, eps, name)
                 close(found, orthogonal_papers.polar(x, rows, 2, name, eps))
-            zero = matrices.orthogonalise(jnp.zeros_like(x), rows, 0.0, name)
+            zero = matrix_functions.orthogonalise(jnp.zeros_like(x), rows, 0.0, name)
             close(zero, np.zeros_like(x))
-    found = matrices.orthogonalise(jnp.asarray(x), rows, 0.1)
+    found = matrix_functions.orthogonalise(jnp.asarray(x), rows, 0.1)
     close(found, orthogonal_papers.polar(x, rows, 2, "frobenius", 0.1))
 
 
@@ -66,19 +66,19 @@ def nearly_orthogonal_matrices():
 def inverse_roots():
     h = 50 * _random(3, 4) @ _random(3, 4).conj().T
     expected = kronecker_papers.powered(h + 0.5 * np.eye(3), -1 / 6)
-    close(matrices.inverse_root(jnp.asarray(h), 6, 0.5), expected)
+    close(matrix_functions.inverse_root(jnp.asarray(h), 6, 0.5), expected)
     diagonal = jnp.asarray(np.array([4.0, 0.0, 2.0], complex))
     expected = np.array([4.5, 0.5, 2.5]) ** -0.25
-    close(matrices.inverse_root(diagonal, 4, 0.5), expected)
+    close(matrix_functions.inverse_root(diagonal, 4, 0.5), expected)
     lifted = (4 * np.finfo(float).eps) ** -0.25  # to the rounding error of the largest
     singular = jnp.array([4.0, 0.0])
-    close(matrices.inverse_root(singular, 4, 0.0), [4**-0.25, lifted])
-    close(matrices.inverse_root(jnp.diag(singular), 4, 0.0)[1, 1], lifted)
+    close(matrix_functions.inverse_root(singular, 4, 0.0), [4**-0.25, lifted])
+    close(matrix_functions.inverse_root(jnp.diag(singular), 4, 0.0)[1, 1], lifted)
 
 
 @jax.numpy_dtype_promotion("standard")
 def slopes_of_roots():
-    root = lambda h: matrices.inverse_root(h, 2, 0.0)
+    root = lambda h: matrix_functions.inverse_root(h, 2, 0.0)
     change = np.array([[1.0, 2.0, 3.0], [2.0, -1.0, 1.0], [3.0, 1.0, 2.0]])
     gaps = (0.0, 1e-12, 1e-9, 1e-7, 1e-6, 1e-4, 1e-2, 0.5)
     for a, b in [(4.0, 4 * (1 + gap)) for gap in gaps] + [(0.004, 0.006)]:
@@ -96,12 +96,12 @@ def eigenvectors():
     overlap = lambda a, b: np.abs(np.asarray(a).conj().T @ np.asarray(b))
     h = _random(4, 5) @ _random(4, 5).conj().T
     q = np.linalg.eigh(h)[1][:, ::-1]
-    close(overlap(q, matrices.eigenbasis(jnp.asarray(h))), np.eye(4))
+    close(overlap(q, matrix_functions.eigenbasis(jnp.asarray(h))), np.eye(4))
     start = np.linalg.qr(_random(4, 4, seed=1))[0]
     order = np.argsort(np.diag(start.conj().T @ h @ start).real)[::-1]
     expected = np.zeros_like(h)
     expected[:, order] = np.linalg.qr(h @ start[:, order])[0]
-    found = matrices.refined(jnp.asarray(h), jnp.asarray(start))
+    found = matrix_functions.refined(jnp.asarray(h), jnp.asarray(start))
     close(overlap(expected, found), np.eye(4))
 
 
@@ -110,9 +110,11 @@ def factors_of_leaves():
     shapes = lambda shape: [kept.get(n, (n, n)) for n in shape]
     leaf, number = _random(2, 3, 4), np.asarray(2 - 1j)
     tree = {"t": jnp.asarray(leaf), "n": jnp.asarray(number), "none": None}
-    templates = jax.tree.map(lambda t: t.shape, factors.templates(tree, shapes))
+    templates = jax.tree.map(
+        lambda t: t.shape, kronecker_factors.templates(tree, shapes)
+    )
     assert templates == {"t": (4 + 3 + 1,), "n": (1,), "none": None}
-    products = factors.outer(tree, shapes)
+    products = kronecker_factors.outer(tree, shapes)
     rows = leaf.reshape(2, -1)
     across = np.sum(np.abs(leaf) ** 2, (0, 2))
     expected = np.concatenate([(rows @ rows.conj().T).ravel(), across, [0]])
@@ -122,15 +124,15 @@ def factors_of_leaves():
     flats = {"t": _random(8, seed=1), "n": _random(1, seed=2), "none": _random(1)}
     flats = jax.tree.map(jnp.asarray, flats)
     for apply, turn in (
-        (factors.apply, lambda f: f),
-        (factors.apply_adjoint, lambda f: f.conj().T),
+        (kronecker_factors.apply, lambda f: f),
+        (kronecker_factors.apply_adjoint, lambda f: f.conj().T),
     ):
         found = apply(flats, tree, shapes)
         matrix = turn(np.asarray(flats["t"][:4]).reshape(2, 2))
         diagonal = turn(np.asarray(flats["t"][4:7]))
         close(found["t"], np.einsum("ab,bcd,c->acd", matrix, leaf, diagonal))
         close(found["n"], number * turn(np.asarray(flats["n"]))[0])
-    doubled = factors.each(lambda a: [2 * f for f in a], tree, shapes, flats)
+    doubled = kronecker_factors.each(lambda a: [2 * f for f in a], tree, shapes, flats)
     close(doubled["none"], flats["none"])
     close(doubled["t"], 2 * flats["t"])
 
@@ -141,10 +143,12 @@ def products_of_the_largest_numbers():
     g = jnp.full((2, 2), largest, jnp.float32)
     # In a leaf of 4 elements a square is a tenth of the largest number.
     np.testing.assert_allclose(
-        factors.outer(g, whole), np.full(8, largest / 5), rtol=1e-5
+        kronecker_factors.outer(g, whole), np.full(8, largest / 5), rtol=1e-5
     )
     q = jnp.full(8, 4.0, jnp.float32)
-    np.testing.assert_allclose(factors.apply(q, g, whole), np.full((2, 2), largest))
+    np.testing.assert_allclose(
+        kronecker_factors.apply(q, g, whole), np.full((2, 2), largest)
+    )
 
 
 def stacks_of_matrices():
@@ -156,7 +160,7 @@ def stacks_of_matrices():
     for i in range(3):
         close(updates[:, i], -(2**0.5) * orthogonal_papers.polar(g[:, i], *steps))
     everywhere = MuonDimensionNumbers(2, (0, 1))
-    rule = orthogonal.scale_by_shape(everywhere)
+    rule = muon.scale_by_shape(everywhere)
     close(rule.update(jnp.asarray(g), rule.init(g))[0], 6**0.5 * g)
     for bad in ((1.0, 2.0), 1.0, np.ones((1, 1, 3))):
         with contextlib.suppress(ValueError):
@@ -166,7 +170,7 @@ def stacks_of_matrices():
 
 def matrices_without_an_average():
     g = 1e-8 * np.random.default_rng(0).normal(size=(3, 2))  # as small as ε
-    rule = orthogonal.orthogonalize()
+    rule = muon.orthogonalize()
     updates, _ = rule.update(jnp.asarray(g), rule.init(g))
     steps = orthogonal_papers.STANDARD, 5, "frobenius", 1e-8
     close(updates, orthogonal_papers.polar(g, *steps))
@@ -174,7 +178,7 @@ def matrices_without_an_average():
 
 def leaves_of_two_kinds():
     labels = lambda tree: jax.tree.map(lambda x: "a" if x.ndim else "b", tree)
-    decays = scaling.add_decayed_weights(0.5)
+    decays = common.add_decayed_weights(0.5)
     both = partition.partition({"a": decays, "b": optax.identity()}, labels)
     grads = {"x": jnp.ones(2), "y": jnp.ones(()), "z": None}
     updates, _ = both.update(grads, both.init(grads), grads)
@@ -183,7 +187,7 @@ def leaves_of_two_kinds():
     for one, moved in ((grads["x"], [1.5, 1.5]), (grads["y"], 1)):
         close(both.update(one, both.init(one), one)[0], moved)
 
-    averages = {name: momentum.ema(0.5) for name in "ab"}
+    averages = {name: sgd.ema(0.5) for name in "ab"}
     both = partition.partition(averages, labels)
     state = both.init(grads)
     kinds = jax.tree.map(jnp.shape, state.inner_states["a"].ema.average)

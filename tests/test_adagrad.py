@@ -6,8 +6,7 @@ import optax
 import pytest
 
 import optax_lab
-from optax_lab import transforms
-from optax_lab.transforms import numerics
+from optax_lab.optimizers import numerics
 
 
 def test_its_state_is_optaxs_a_sum_and_no_average():
@@ -20,7 +19,7 @@ def test_its_state_is_optaxs_a_sum_and_no_average():
 def test_another_denominator_makes_it_pytorchs_adagrad():
     # g/(√s + ε) with s₀ = 0.
     denominator = numerics.outside(0.5)
-    rule = transforms.scale_by_rss(0.0, denominator=denominator)
+    rule = optax_lab.scale_by_rss(0.0, denominator=denominator)
     g = jnp.array([3.0, -4.0])
     state = rule.init(g)
     _, state = rule.update(g, state)

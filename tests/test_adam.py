@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import optax_lab
-from optax_lab.transforms import adam, numerics
+from optax_lab.optimizers import adam, numerics
 from tests.paths import run, tree
 
 

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import optax_lab
-from optax_lab import ewma, transforms
+from optax_lab import ewma
 from tests.oracles.adan import adan
 from tests.paths import RATE, run, tree
 
@@ -48,7 +48,7 @@ def test_adan_decays_by_a_difference_where_the_paper_divides():
 
 def test_the_first_gradient_is_no_change():
     g = jnp.array([3.0, -0.5])
-    first, second = states(transforms.scale_by_adan(), [g, g])
+    first, second = states(optax_lab.scale_by_adan(), [g, g])
     for state in (first, second):
         np.testing.assert_array_equal(state.v.average, 0)
         np.testing.assert_array_equal(state.g, g)
@@ -61,14 +61,14 @@ def test_mars_averages_the_first_gradient_as_it_is():
     # The paper starts at x₀ = x₁; its authors' code at g₀ = 0, and so 1 + γβ/(1 − β)
     # times higher.
     g = jnp.array([0.3, -0.5])
-    (state,) = states(transforms.scale_by_mars(b1=0.9), [g])
+    (state,) = states(optax_lab.scale_by_mars(b1=0.9), [g])
     np.testing.assert_allclose(ewma.read(state.adam.mu), g)
     np.testing.assert_allclose(ewma.read(state.adam.nu), g**2)
 
 
 def test_mars_adds_the_change_of_the_gradient():
     first, second = jnp.array([0.3, -0.2]), jnp.array([0.1, 0.2])
-    (_, state) = states(transforms.scale_by_mars(b1=0.5, gamma=0.5), [first, second])
+    (_, state) = states(optax_lab.scale_by_mars(b1=0.5, gamma=0.5), [first, second])
     corrected = second + 0.5 * (second - first)
     np.testing.assert_allclose(state.adam.mu.average, first / 4 + corrected / 2)
     np.testing.assert_array_equal(state.g, second)
@@ -76,7 +76,7 @@ def test_mars_adds_the_change_of_the_gradient():
 
 def test_mars_clips_the_norm_of_each_array_by_itself():
     g = {"long": jnp.array([3.0, 4.0]), "short": jnp.array([0.3, 0.4])}
-    (state,) = states(transforms.scale_by_mars(), [g])
+    (state,) = states(optax_lab.scale_by_mars(), [g])
     mean = ewma.read(state.adam.mu)
     np.testing.assert_allclose(mean["long"], g["long"] / 5)
     np.testing.assert_allclose(mean["short"], g["short"])

@@ -13,11 +13,10 @@ import pytest
 from flax import nnx
 
 import optax_lab
-from optax_lab import contract, transforms
+from optax_lab import contract
 from optax_lab.contract import subject
 from optax_lab.contract.lines import Line, Result
-from optax_lab.optimizers import table
-from optax_lab.transforms import numerics
+from optax_lab.optimizers import numerics, table
 from tests import broken
 
 # --- Two lines of Optax's neighbours, which the package itself does not import --------
@@ -396,7 +395,7 @@ def test_the_objective_that_is_handed_on_has_the_gradients_that_are():
 
 
 def test_a_beta_that_is_1_by_default_is_no_decay():
-    rule = transforms.scale_by_lion  # its smooth_beta is a steepness
+    rule = optax_lab.scale_by_lion  # its smooth_beta is a steepness
     line = LINES["bad_numbers_are_refused"]
     assert contract.judge(line, with_(rule, mode="smooth")).verdict == "kept"
 

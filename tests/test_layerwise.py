@@ -7,8 +7,8 @@ import optax
 import pytest
 
 import optax_lab
-from optax_lab import ewma, transforms
-from optax_lab.transforms import numerics
+from optax_lab import ewma
+from optax_lab.optimizers import numerics
 from tests.paths import RATE, assert_same_path, run, tree
 
 
@@ -23,7 +23,7 @@ def length(x):
     ("update", "param"), [([0.0, 0.0], [3.0, 4.0]), ([0.6, 0.8], [0.0, 0.0])]
 )
 def test_where_a_norm_is_zero_the_trust_ratio_is_1(update, param):
-    rule = transforms.scale_by_trust_ratio(trust_coefficient=0.001)
+    rule = optax_lab.scale_by_trust_ratio(trust_coefficient=0.001)
     scale = lambda u, p: rule.update(u, rule.init(p), p)[0]
     update, param = jnp.array(update), jnp.array(param)
     np.testing.assert_array_equal(scale(update, param), update)
@@ -37,7 +37,7 @@ def test_the_trust_ratio_is_optaxs(scale):
     kwargs = {"min_norm": 0.2, "trust_coefficient": 0.3, "eps": 0.1}
     params = jax.tree.map(lambda x: scale * x, tree(0))
     found = []
-    for lib in (transforms, optax):
+    for lib in (optax_lab, optax):
         rule = lib.scale_by_trust_ratio(**kwargs)
         found.append(rule.update(tree(1), rule.init(params), params)[0])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), *found)
@@ -51,7 +51,7 @@ def test_a_tensor_moves_by_a_part_of_its_length():
 
 
 def test_the_longest_and_the_shortest_tensors_keep_a_finite_ratio():
-    rule = transforms.scale_by_trust_ratio(trust_coefficient=1e3)
+    rule = optax_lab.scale_by_trust_ratio(trust_coefficient=1e3)
     for p, u in ((3e38, 1e-18), (1e-18, 3e38), (3e38, 3e38)):
         p, u = jnp.full(9, p, jnp.float32), jnp.full(9, u, jnp.float32).at[0].set(0)
         update, _ = rule.update(u, rule.init(p), p)
@@ -114,7 +114,7 @@ def test_masks_say_which_tensors_decay_and_whose_length_counts():
 
 
 def test_the_average_of_a_norm_starts_at_its_first_value_one_number_a_tensor():
-    rule = transforms.scale_by_novograd(b2=0.9)
+    rule = optax_lab.scale_by_novograd(b2=0.9)
     state = rule.init(tree(0))
     for t, weights in enumerate(([1.0], [0.9, 0.1])):
         _, state = rule.update(tree(1 + t), state)
@@ -136,14 +136,14 @@ def test_the_first_gradient_counts_once_and_only_its_direction():
 def test_a_zero_gradient_in_float16_is_zero_and_nan_in_optax():
     # optax issue #1789: an epsilon of 1e-8 is 0 in float16.
     g = jnp.zeros(2, jnp.float16)
-    ours, theirs = transforms.scale_by_novograd(), optax.scale_by_novograd()
+    ours, theirs = optax_lab.scale_by_novograd(), optax.scale_by_novograd()
     np.testing.assert_array_equal(ours.update(g, ours.init(g), g)[0], 0)
     assert np.all(np.isnan(theirs.update(g, theirs.init(g), g)[0]))
 
 
 def test_novograd_takes_another_denominator_in_the_place_of_its_own():
     g = jnp.array([3.0, -4.0])
-    rule = transforms.scale_by_novograd(denominator=numerics.inside(11.0))
+    rule = optax_lab.scale_by_novograd(denominator=numerics.inside(11.0))
     updates, _ = rule.update(g, rule.init(g))
     np.testing.assert_allclose(updates, g / 6, rtol=1e-12)
 
@@ -154,7 +154,7 @@ def test_16_bit_sums_and_norms_arrive_where_nearest_rounding_stalls():
     g = jnp.ones(4, jnp.float32)
 
     def means(rounding):
-        rule = transforms.scale_by_novograd(
+        rule = optax_lab.scale_by_novograd(
             0.99, 0.99, mu_dtype="bfloat16", nu_dtype="bfloat16", rounding=rounding
         )
         _, state = rule.update(jnp.zeros_like(g), rule.init(g))  # ν starts at 0
@@ -209,7 +209,7 @@ def test_states_of_tensors_have_optaxs_classes_and_fields(make, names):
         (lambda: optax_lab.novograd(RATE, b2=1.5), r"b2 must lie in \[0, 1\), got 1.5"),
         (lambda: optax_lab.novograd(RATE, eps_root=-1.0), "eps_root must be"),
         (lambda: optax_lab.novograd(RATE, weight_decay=-1.0), "weight_decay must be"),
-        (lambda: transforms.scale_by_trust_ratio(-1.0), "min_norm must be"),
+        (lambda: optax_lab.scale_by_trust_ratio(-1.0), "min_norm must be"),
     ],
 )
 def test_what_no_layerwise_step_can_have_is_refused_by_name(make, message):

@@ -11,9 +11,8 @@ import optax
 import pytest
 
 import optax_lab
-from optax_lab import ewma, transforms
-from optax_lab.optimizers import table
-from optax_lab.transforms import numerics
+from optax_lab import ewma
+from optax_lab.optimizers import numerics, table
 from tests import oracles
 from tests.paths import (
     RATE,
@@ -235,8 +234,8 @@ def test_denominators_are_the_formulas_they_name():
             lambda: optax_lab.lookahead(optax_lab.sgd(0.1), np.int64(0), 0.5),
             "sync_peri",
         ),
-        (lambda: transforms.trace(-1.0), "decay must be.*got -1.0"),
-        (lambda: transforms.clip_by_block_rms(-1.0), "^threshold must be.*got -1.0"),
+        (lambda: optax_lab.trace(-1.0), "decay must be.*got -1.0"),
+        (lambda: optax_lab.clip_by_block_rms(-1.0), "^threshold must be.*got -1.0"),
     ],
 )
 def test_a_number_no_optimizer_can_have_is_refused_by_name(make, message):

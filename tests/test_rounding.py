@@ -9,7 +9,6 @@ import optax
 import pytest
 
 import optax_lab
-from optax_lab import transforms
 from optax_lab.optimizers import table
 from tests.paths import jitted
 
@@ -68,7 +67,7 @@ def test_a_sum_arrives_where_nearest_rounding_stalls():
     g = jnp.ones(500, jnp.float32)
 
     def mean(rounding):
-        link = transforms.trace(0.999, False, "bfloat16", rounding=rounding)
+        link = optax_lab.trace(0.999, False, "bfloat16", rounding=rounding)
         step = lambda state, _: (link.update(g, state)[1], None)
         scan = lambda: jax.lax.scan(step, link.init(g), None, 2000)[0]
         total = jitted(scan)().trace

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from optax_lab.optimizers import table
-from optax_lab.transforms import scheduling
+from optax_lab.optimizers import hyperparameters, table
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "optax_lab"
@@ -21,8 +20,8 @@ import numpy as np
 import optax
 
 import optax_lab
-from optax_lab import dialects, transforms
-from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
+from optax_lab import dialects
+from optax_lab.optimizers.hyperparameters import Hyper, numbers, scheduled
 
 optax_lab.adam(1e-3, b1=0)
 optax_lab.adam(jnp.asarray(1e-3), b1=np.float32(0.9))
@@ -35,18 +34,17 @@ optax_lab.sgd(1e-3, momentum=None)
 optax_lab.cautious(optax_lab.adam(1e-3), min_share=lambda step: 0.1)
 optax_lab.cautious(1e-3)  # wrong
 optax_lab.no_such_name  # wrong
-transforms.scale_by_adam(0.9, np.float32(0.999))
-transforms.scale_by_adam(lambda step: 0.9)  # wrong
-transforms.no_such_name  # wrong
+optax_lab.scale_by_adam(0.9, np.float32(0.999))
+optax_lab.scale_by_adam(lambda step: 0.9)  # wrong
 dialects.pytorch.Adam(1e-3, foreach=True).init(jnp.zeros(1))
 dialects.pytorch.no_such_name  # wrong
 
 
 @scheduled
 def mine(learning_rate: Hyper, decay: Hyper = 0.9):
-    transforms.trace(decay)  # wrong
+    optax_lab.trace(decay)  # wrong
     learning_rate, decay = numbers(learning_rate, decay)
-    return optax.chain(transforms.trace(decay), optax_lab.sgd(learning_rate * decay))
+    return optax.chain(optax_lab.trace(decay), optax_lab.sgd(learning_rate * decay))
 
 
 mine(1e-3, decay=lambda step: 0.9)
@@ -67,9 +65,9 @@ def test_the_package_says_that_its_types_are_for_others_too():
 
 
 def test_a_schedule_that_nobody_has_evaluated_is_no_number():
-    assert scheduling.numbers(0.5, None, (1, 2)) == (0.5, None, (1, 2))
+    assert hyperparameters.numbers(0.5, None, (1, 2)) == (0.5, None, (1, 2))
     with pytest.raises(TypeError, match=r"schedule.*@scheduled"):
-        scheduling.numbers(0.5, lambda step: 0.1)
+        hyperparameters.numbers(0.5, lambda step: 0.1)
 
 
 @pytest.fixture(scope="module")

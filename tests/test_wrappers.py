@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import optax_lab
-from tests.oracles import curvature
+from tests.oracles import sophia
 from tests.paths import assert_same_path, jitted, run, stack, tree, unstack
 
 STEPS = 20
@@ -53,7 +53,7 @@ def test_it_hands_on_what_an_optimizer_needs_besides_gradients(wrap):
     params = {"w": jnp.ones(2)}
     optimizer = wrap(optax_lab.sophia(0.1))
     state = optimizer.init(params)
-    optimizer.update(params, state, params, obj_fn=curvature.objective)
+    optimizer.update(params, state, params, obj_fn=sophia.objective)
     with pytest.raises(ValueError, match="needs obj_fn"):
         optimizer.update(params, state, params)
 

@@ -8,18 +8,11 @@ from typing import Any
 
 import jax
 
-from optax_lab import expressions, transforms
-from optax_lab.cli import (
-    candidates as expressed,
-)
-from optax_lab.cli import (
-    devices,
-    manifest,
-    output,
-    progress,
-    trainings,
-)
+from optax_lab import expressions
+from optax_lab.cli import candidates as expressed
+from optax_lab.cli import devices, manifest, output, progress, trainings
 from optax_lab.cli.settings import Compare, typed
+from optax_lab.optimizers import schedule_free
 from optax_lab.reporting import report, results, tables
 from optax_lab.reporting.tables import Table
 from optax_lab.studies import execute, ledger, plan, study, tasks
@@ -177,7 +170,7 @@ def _conduct(
             task,
             budget,
             path=folder.path / output.STUDY,
-            evaluate_at=transforms.evaluation_params,
+            evaluate_at=schedule_free.evaluation_params,
             on_plan=bars.begin,
             on_run=on_run,
         )
@@ -230,7 +223,7 @@ def _probe(candidate: Candidate, task: Task) -> float:
         trainings.keys(range(seeds)),
         epochs=2 * _PROBE_EPOCHS,
         on_block=lambda indices, done: times.append(time.perf_counter()),
-        evaluate_at=transforms.evaluation_params,
+        evaluate_at=schedule_free.evaluation_params,
     )
     for _ in trained:
         pass

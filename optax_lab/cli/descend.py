@@ -11,15 +11,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from optax_lab import expressions
-from optax_lab.cli import (
-    axes,
-    devices,
-    lanes,
-    output,
-    pictures,
-    progress,
-    searches,
-)
+from optax_lab.cli import axes, devices, lanes, output, pictures, progress, searches
 from optax_lab.cli import scene as scenes
 from optax_lab.cli.scene import Scene
 from optax_lab.cli.settings import Descend, typed

@@ -10,11 +10,11 @@ import numpy as np
 from optax_lab import ewma
 from optax_lab.cli import scene
 from optax_lab.expressions import Expression
+from optax_lab.optimizers import monitoring
 from optax_lab.problems import surfaces, theory
 from optax_lab.reporting import figures
 from optax_lab.runs import descent, replay
 from optax_lab.studies import grids, landings
-from optax_lab.transforms import observing
 
 Paths = dict[str, descent.Trajectory]
 _PANELS = 8  # rates of a grid that are drawn
@@ -58,7 +58,7 @@ def state(here: scene.Scene, optimizer: Expression, path: descent.Trajectory) ->
         [np.reshape(leaf, (taken, -1)) for leaf in jax.tree.leaves(tree)], axis=1
     )
     averages: dict[str, list[np.ndarray]] = {}
-    for found in observing.beside(told.states, here.start):
+    for found in monitoring.beside(told.states, here.start):
         averages.setdefault(found.field, []).append(np.reshape(found.leaf, (taken, -1)))
     whole = {n: np.concatenate(parts, axis=1) for n, parts in averages.items()}
     grads, updates = flat(told.grads), flat(told.updates)

@@ -5,10 +5,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from optax_lab import expressions, transforms
+from optax_lab import expressions
 from optax_lab.cli import devices, output, progress, trainings
 from optax_lab.cli.settings import Train
 from optax_lab.expressions import Expression
+from optax_lab.optimizers import schedule_free
 from optax_lab.problems import networks
 from optax_lab.reporting import events, figures, tables
 from optax_lab.reporting.tables import Table
@@ -90,7 +91,7 @@ def _train(
             trainings.keys(settings.seed),
             epochs=settings.epochs,
             on_block=on_block,
-            evaluate_at=transforms.evaluation_params,
+            evaluate_at=schedule_free.evaluation_params,
         )
         writer.finish(result.final)
         last = settings.epochs - 1

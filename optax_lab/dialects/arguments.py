@@ -12,7 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from optax_lab.transforms.scheduling import Hyper, alternatives, check_names, scheduled
+from optax_lab.optimizers.hyperparameters import (
+    Hyper,
+    alternatives,
+    check_names,
+    scheduled,
+)
 
 # Not `isinstance(x, ArrayLike)`: a union asks for subclasses, and a tracer is none.
 _NUMBERS = (bool, int, float, complex, np.ndarray, np.generic, jax.Array)

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Int, PyTree
 
 from optax_lab import ewma, precision
-from optax_lab.transforms import factored, numerics
+from optax_lab.optimizers import adafactor, numerics
 
 
 class LastFactorsState(NamedTuple):
@@ -53,7 +53,7 @@ def scale_by_last_factors(
         del params
         with jax.numpy_dtype_promotion("standard"):
             count = jnp.asarray(state.count, state.v_row.weight.dtype)
-            decay = factored.power_decay(count, decay_rate)
+            decay = adafactor.power_decay(count, decay_rate)
         squares = precision.each(lambda x: numerics.square(x) + epsilon, updates)
         rows = ewma.update(state.v_row, _rows(squares), decay)
         columns = ewma.update(state.v_col, _columns(squares), decay)

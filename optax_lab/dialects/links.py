@@ -9,9 +9,8 @@ import jax.numpy as jnp
 import optax
 
 from optax_lab import ewma, precision
-from optax_lab.transforms import momentum as momentum_rules
-from optax_lab.transforms import numerics, scaling
-from optax_lab.transforms.scheduling import Hyper, number, numbers
+from optax_lab.optimizers import common, numerics, sgd
+from optax_lab.optimizers.hyperparameters import Hyper, number, numbers
 
 
 def is_zero(value: Any) -> bool:
@@ -120,9 +119,9 @@ def average(decay: Hyper, nesterov: bool) -> optax.GradientTransformation:
     return optax.GradientTransformation(init_fn, update_fn)
 
 
-heavy_ball = momentum_rules.heavy_ball
-learning_rate = scaling.scale_by_learning_rate
-coupled = scaling.weight_decay
+heavy_ball = sgd.heavy_ball
+learning_rate = common.scale_by_learning_rate
+coupled = common.weight_decay
 
 
 def _by_step(factor: Callable) -> optax.GradientTransformation:

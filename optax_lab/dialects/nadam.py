@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Int
 
 from optax_lab import ewma, precision
-from optax_lab.transforms import numerics
+from optax_lab.optimizers import numerics
 
 
 class ScaleByWarmedNadamState(NamedTuple):

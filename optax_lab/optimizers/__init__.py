@@ -1,4 +1,4 @@
-"""Rules made whole: the named optimizers, a file per family, and the table of them."""
+"""Rules, and the optimizers that are made of them: a file per family, and a table."""
 
 from typing import TYPE_CHECKING
 

@@ -1,10 +1,51 @@
-# Gradients over the root of the sum of their squares.
+# Adagrad: gradients over the root of the sum of their squares.
 
+import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
+from optax import ScaleByRssState
 
-from optax_lab.transforms import adagrad as rules
-from optax_lab.transforms import scaling
-from optax_lab.transforms.scheduling import Hyper, numbers, scheduled
+from optax_lab import ewma
+from optax_lab.optimizers import common, numerics
+from optax_lab.optimizers.hyperparameters import Hyper, numbers, scheduled
+
+
+def scale_by_rss(
+    initial_accumulator_value: ArrayLike = 0.1,
+    eps: ArrayLike = 1e-7,
+    *,
+    denominator: numerics.Denominator | None = None,
+) -> optax.GradientTransformation:
+    """Divides gradients by the root of the sum of their squares.
+
+    sₜ = sₜ₋₁ + |gₜ|², and the update is gₜ / √(sₜ + ε). The sum forgets nothing: it is
+    the one of `ewma.accumulate` with a decay of 1.
+
+    Args:
+      initial_accumulator_value: s₀.
+      eps: ε, inside the root.
+      denominator: a function of s, as an average of weight 1, that replaces √(sₜ + ε).
+
+    Source: Duchi, Hazan & Singer 2011, "Adaptive subgradient methods for online
+    learning and stochastic optimization", figure 1 (diagonal).
+    """
+    name = "initial_accumulator_value"
+    numerics.check_at_least_0(name, initial_accumulator_value)
+    denominator = denominator or numerics.inside(eps)
+
+    def init_fn(params):
+        dtype = numerics.statistic_dtype()
+        start = ewma.init(params, start=initial_accumulator_value, dtype=dtype)
+        return ScaleByRssState(start.average)
+
+    def update_fn(updates, state, params=None):
+        del params
+        total = ewma.accumulate(state.sum_of_squares, numerics.abs_sq(updates), 1)
+        unbiased = ewma.Ewma(total, jnp.ones([], jnp.float32))
+        step = numerics.divide(updates, denominator(unbiased))
+        return numerics.like(step, updates), ScaleByRssState(total)
+
+    return optax.GradientTransformation(init_fn, update_fn)
 
 
 @scheduled
@@ -43,6 +84,6 @@ def adagrad(
     """
     initial_accumulator_value, eps = numbers(initial_accumulator_value, eps)
     return optax.chain(
-        rules.scale_by_rss(initial_accumulator_value, eps),
-        scaling.scale_by_learning_rate(learning_rate),
+        scale_by_rss(initial_accumulator_value, eps),
+        common.scale_by_learning_rate(learning_rate),
     )

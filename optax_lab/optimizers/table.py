@@ -5,26 +5,28 @@ from typing import NamedTuple
 
 import optax
 
-from optax_lab import transforms
 from optax_lab.optimizers import (
+    adabelief,
+    adafactor,
     adagrad,
     adam,
+    adamax,
     adan,
-    belief,
-    curvature,
-    distance,
-    factored,
-    iterates,
-    kronecker,
+    ademamix,
+    laprop,
     layerwise,
-    maxima,
-    mixing,
-    momentum,
-    normalized,
-    orthogonal,
-    rectified,
-    rms,
-    sign,
+    lion,
+    monitoring,
+    muon,
+    parameter_averaging,
+    prodigy,
+    radam,
+    rmsprop,
+    schedule_free,
+    sgd,
+    shampoo,
+    sophia,
+    wrappers,
 )
 
 
@@ -46,14 +48,12 @@ _RATES = (1e-5, 1e1)  # wide enough for every optimizer, so that all share one a
 _ADAM = {"learning_rate": _RATES, "b1": (0.5, 0.99), "b2": (0.9, 0.999)}
 
 OPTIMIZERS: dict[str, Entry] = {
-    "sgd": Entry(
-        momentum.sgd, 0.05, {"learning_rate": _RATES, "momentum": (0.5, 0.99)}
-    ),
+    "sgd": Entry(sgd.sgd, 0.05, {"learning_rate": _RATES, "momentum": (0.5, 0.99)}),
     "momentum": Entry(
-        momentum.momentum, 0.5, {"learning_rate": _RATES, "decay": (0.5, 0.99)}
+        sgd.momentum, 0.5, {"learning_rate": _RATES, "decay": (0.5, 0.99)}
     ),
     "rmsprop": Entry(
-        rms.rmsprop, 1e-3, {"learning_rate": _RATES, "decay": (0.9, 0.999)}
+        rmsprop.rmsprop, 1e-3, {"learning_rate": _RATES, "decay": (0.9, 0.999)}
     ),
     "adagrad": Entry(
         adagrad.adagrad,
@@ -61,7 +61,7 @@ OPTIMIZERS: dict[str, Entry] = {
         {"learning_rate": _RATES, "initial_accumulator_value": (1e-4, 1.0)},
     ),
     "adadelta": Entry(
-        rms.adadelta,
+        rmsprop.adadelta,
         1.0,
         {"learning_rate": _RATES, "rho": (0.8, 0.999), "eps": (1e-8, 1e-2)},
     ),
@@ -69,14 +69,14 @@ OPTIMIZERS: dict[str, Entry] = {
     "adamw": Entry(adam.adamw, 1e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
     "nadam": Entry(adam.nadam, 1e-3, _ADAM),
     "nadamw": Entry(adam.nadamw, 1e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
-    "amsgrad": Entry(maxima.amsgrad, 1e-3, _ADAM),
-    "adamax": Entry(maxima.adamax, 2e-3, _ADAM),
-    "adamaxw": Entry(maxima.adamaxw, 2e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
-    "radam": Entry(rectified.radam, 2e-3, _ADAM),
-    "adabelief": Entry(belief.adabelief, 1e-3, _ADAM | {"eps_root": (1e-16, 1e-6)}),
-    "yogi": Entry(belief.yogi, 1e-2, _ADAM | {"eps": (1e-8, 1e-1)}),
+    "amsgrad": Entry(adamax.amsgrad, 1e-3, _ADAM),
+    "adamax": Entry(adamax.adamax, 2e-3, _ADAM),
+    "adamaxw": Entry(adamax.adamaxw, 2e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
+    "radam": Entry(radam.radam, 2e-3, _ADAM),
+    "adabelief": Entry(adabelief.adabelief, 1e-3, _ADAM | {"eps_root": (1e-16, 1e-6)}),
+    "yogi": Entry(adabelief.yogi, 1e-2, _ADAM | {"eps": (1e-8, 1e-1)}),
     "lion": Entry(
-        sign.lion,
+        lion.lion,
         3e-4,
         {
             "learning_rate": _RATES,
@@ -85,7 +85,7 @@ OPTIMIZERS: dict[str, Entry] = {
             "weight_decay": (1e-3, 10.0),
         },
     ),
-    "signum": Entry(sign.signum, 3e-4, {"learning_rate": _RATES, "beta": (0.5, 0.99)}),
+    "signum": Entry(lion.signum, 3e-4, {"learning_rate": _RATES, "beta": (0.5, 0.99)}),
     "lamb": Entry(layerwise.lamb, 5e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
     "lars": Entry(
         layerwise.lars, 3.0, {"learning_rate": _RATES, "momentum": (0.5, 0.99)}
@@ -96,44 +96,46 @@ OPTIMIZERS: dict[str, Entry] = {
         {"learning_rate": _RATES, "b1": (0.5, 0.99), "b2": (0.1, 0.99)},
     ),
     "adafactor": Entry(
-        factored.adafactor, 3e-2, {"learning_rate": _RATES, "decay_rate": (0.5, 1.0)}
+        adafactor.adafactor, 3e-2, {"learning_rate": _RATES, "decay_rate": (0.5, 1.0)}
     ),
     "schedule_free_sgd": Entry(
-        iterates.schedule_free_sgd, 0.5, {"learning_rate": _RATES, "b1": (0.5, 0.99)}
+        schedule_free.schedule_free_sgd,
+        0.5,
+        {"learning_rate": _RATES, "b1": (0.5, 0.99)},
     ),
     "schedule_free_adamw": Entry(
-        iterates.schedule_free_adamw, 2.5e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}
+        schedule_free.schedule_free_adamw, 2.5e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}
     ),
     "adan": Entry(adan.adan, 2e-3, _ADAM | {"b3": (0.9, 0.999)}),
     "mars": Entry(adan.mars, 3e-3, _ADAM | {"gamma": (1e-3, 0.1)}),
-    "laprop": Entry(normalized.laprop, 1e-3, _ADAM),
-    "adopt": Entry(normalized.adopt, 1e-3, _ADAM | {"b2": (0.9, 0.9999)}),
+    "laprop": Entry(laprop.laprop, 1e-3, _ADAM),
+    "adopt": Entry(laprop.adopt, 1e-3, _ADAM | {"b2": (0.9, 0.9999)}),
     "ademamix": Entry(
-        mixing.ademamix, 1e-3, _ADAM | {"b3": (0.99, 0.9999), "alpha": (0.5, 10.0)}
+        ademamix.ademamix, 1e-3, _ADAM | {"b3": (0.99, 0.9999), "alpha": (0.5, 10.0)}
     ),
     "qhm": Entry(
-        mixing.qhm,
+        ademamix.qhm,
         0.5,
         {"learning_rate": _RATES, "decay": (0.9, 0.999), "nu": (0.3, 1.0)},
     ),
     "qhadam": Entry(
-        mixing.qhadam,
+        ademamix.qhadam,
         1e-3,
         _ADAM | {"b1": (0.5, 0.999), "nu1": (0.3, 1.0), "nu2": (0.3, 1.0)},
     ),
-    "aggmo": Entry(mixing.aggmo, 0.02, {"learning_rate": _RATES}),
+    "aggmo": Entry(ademamix.aggmo, 0.02, {"learning_rate": _RATES}),
     "muon": Entry(
-        orthogonal.muon,
+        muon.muon,
         0.02,
         {"learning_rate": _RATES, "beta": (0.5, 0.99), "weight_decay": (1e-4, 1.0)},
     ),
-    "shampoo": Entry(kronecker.shampoo, 0.05, _ADAM | {"eps": (1e-8, 1e-2)}),
-    "soap": Entry(kronecker.soap, 3e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
+    "shampoo": Entry(shampoo.shampoo, 0.05, _ADAM | {"eps": (1e-8, 1e-2)}),
+    "soap": Entry(shampoo.soap, 3e-3, _ADAM | {"weight_decay": (1e-4, 1.0)}),
     "prodigy": Entry(
-        distance.prodigy, 1.0, {"learning_rate": _RATES, "estim_lr_coef": (0.1, 10.0)}
+        prodigy.prodigy, 1.0, {"learning_rate": _RATES, "estim_lr_coef": (0.1, 10.0)}
     ),
     "sophia": Entry(
-        curvature.sophia,
+        sophia.sophia,
         1e-3,
         _ADAM | {"gamma": (1e-3, 1.0), "weight_decay": (1e-4, 1.0)},
     ),
@@ -141,11 +143,11 @@ OPTIMIZERS: dict[str, Entry] = {
 
 # What goes over any of them, by the name that expressions know it by.
 WRAPPERS: dict[str, Callable[..., optax.GradientTransformationExtraArgs]] = {
-    "cautious": transforms.cautious,
-    "grams": transforms.grams,
-    "grokfast": transforms.grokfast,
-    "lookahead": transforms.lookahead,
-    "observe": transforms.observe,
-    "schedule_free": transforms.schedule_free,
-    "with_param_ema": transforms.with_param_ema,
+    "cautious": wrappers.cautious,
+    "grams": wrappers.grams,
+    "grokfast": wrappers.grokfast,
+    "lookahead": parameter_averaging.lookahead,
+    "observe": monitoring.observe,
+    "schedule_free": schedule_free.schedule_free,
+    "with_param_ema": parameter_averaging.with_param_ema,
 }

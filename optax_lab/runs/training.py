@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 from optax_lab import limits, measures, precision
-from optax_lab.runs.problem import (  # what a user of this module needs beside it
+from optax_lab.runs.problem import (
     Data,
     Problem,
     Split,

@@ -5,8 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from optax_lab import transforms
-from optax_lab.optimizers import table
+from optax_lab.optimizers import schedule_free, table
 from optax_lab.runs import training
 from optax_lab.studies import plan, spaces, study, tasks, tunability
 from optax_lab.studies.ledger import Record
@@ -30,7 +29,7 @@ def compare(
     budget: str | Budget = "smoke",
     space: Mapping[str, spaces.Space] | None = None,
     path: str | os.PathLike | None = None,
-    evaluate_at: Callable = transforms.evaluation_params,
+    evaluate_at: Callable = schedule_free.evaluation_params,
     on_plan: Callable[[int], None] = lambda runs: None,
     on_run: Callable[[Record], None] = lambda record: None,
 ) -> Study:

@@ -98,7 +98,7 @@ def mnist1d(
       test_size: fresh examples to report by.
       lab: the lab's order: no shuffling, and "frozen_test" measured at every epoch.
     """
-    from optax_lab.problems import networks  # which brings Flax
+    from optax_lab.problems import networks
 
     shuffle = shuffle and not lab
     train, frozen_test = digits.frozen()

@@ -1,12 +1,6 @@
 # Optimizers that step by a sign, framework by framework.
 
-from optax_lab.dialects.explaining.forms import (
-    APART,
-    Entry,
-    Facts,
-    Form,
-    Phrase,
-)
+from optax_lab.dialects.explaining.forms import APART, Entry, Facts, Form, Phrase
 
 RPROP = Entry(
     "Rprop",

@@ -5,8 +5,8 @@ import optax
 
 from optax_lab.dialects import ftrl, links
 from optax_lab.dialects.keras import frame
-from optax_lab.transforms import numerics, sign
-from optax_lab.transforms.scheduling import Hyper, number, numbers
+from optax_lab.optimizers import lion, numerics
+from optax_lab.optimizers.hyperparameters import Hyper, number, numbers
 
 
 @frame.optimizer
@@ -72,7 +72,7 @@ def Lion(
     frame.check_decays(beta_2=beta_2)
     # The rule looks at Python's numbers only, and would refuse a 1.
     b1 = np.ones([]) if links.is_zero(1 - beta_1) else beta_1
-    rule = sign.scale_by_lion(b1, beta_2)
+    rule = lion.scale_by_lion(b1, beta_2)
     return frame.stepped(rule, learning_rate, weight_decay)
 
 

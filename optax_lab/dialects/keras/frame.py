@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from optax_lab import ewma
 from optax_lab.dialects import links
 from optax_lab.dialects.arguments import dialect
-from optax_lab.transforms.scheduling import Hyper
+from optax_lab.optimizers.hyperparameters import Hyper
 
 _CHAIN = "put {} before the optimizer with optax.chain"
 OTHERS = {

@@ -6,8 +6,8 @@ from jax.typing import ArrayLike
 from optax_lab import ewma, precision
 from optax_lab.dialects import nadam
 from optax_lab.dialects.keras import frame
-from optax_lab.transforms import adam, layerwise, maxima, numerics
-from optax_lab.transforms.scheduling import Hyper, numbers
+from optax_lab.optimizers import adam, adamax, layerwise, numerics
+from optax_lab.optimizers.hyperparameters import Hyper, numbers
 
 
 @frame.optimizer
@@ -106,7 +106,7 @@ def Adamax(
     frame.check_decays(beta_1=beta_1, beta_2=beta_2)
     numerics.check_at_least_0("epsilon", epsilon)
     above = lambda nu: precision.each(lambda n: n + epsilon, ewma.raw(nu))
-    rule = maxima.scale_by_adamax(beta_1, beta_2, 0.0, denominator=above)
+    rule = adamax.scale_by_adamax(beta_1, beta_2, 0.0, denominator=above)
     return frame.stepped(rule, learning_rate, weight_decay)
 
 
@@ -177,6 +177,6 @@ def _adam(
     below = numerics.hat(epsilon)
     if not amsgrad:
         return adam.scale_by_adam(beta_1, beta_2, denominator=below)
-    return maxima.scale_by_amsgrad(
+    return adamax.scale_by_amsgrad(
         beta_1, beta_2, bias_correction_nu=False, denominator=below
     )

@@ -4,8 +4,8 @@ import optax
 
 from optax_lab.dialects import factors, links
 from optax_lab.dialects.keras import frame
-from optax_lab.transforms import adagrad, factored, numerics, rms
-from optax_lab.transforms.scheduling import Hyper, numbers
+from optax_lab.optimizers import adafactor, adagrad, numerics, rmsprop
+from optax_lab.optimizers.hyperparameters import Hyper, numbers
 
 
 @frame.optimizer
@@ -34,7 +34,7 @@ def RMSprop(
     """
     rho, epsilon = numbers(rho, epsilon)
     frame.check_decays(rho=rho)
-    rule = rms.scale_by_stddev if centered else rms.scale_by_rms
+    rule = rmsprop.scale_by_stddev if centered else rmsprop.scale_by_rms
     ball = [] if links.is_zero(momentum) else [links.heavy_ball(momentum, False)]
     steps = optax.chain(rule(rho, epsilon), links.learning_rate(learning_rate), *ball)
     return links.after_decay(steps, learning_rate, weight_decay)
@@ -85,7 +85,7 @@ def Adadelta(
     Sources: Keras 3.15, `keras.optimizers.Adadelta`; Zeiler 2012, arXiv:1212.5701.
     """
     rho, epsilon = numbers(rho, epsilon)
-    rule = rms.scale_by_adadelta(rho, epsilon)
+    rule = rmsprop.scale_by_adadelta(rho, epsilon)
     return frame.stepped(rule, learning_rate, weight_decay)
 
 
@@ -124,8 +124,8 @@ def Adafactor(
     numerics.check_above_0("clip_threshold", clip_threshold)
     steps = optax.chain(
         factors.scale_by_last_factors(-1 * beta_2_decay, epsilon_1),
-        factored.clip_by_block_rms(clip_threshold),
-        factored.scale_by_param_block_rms(epsilon_2),
+        adafactor.clip_by_block_rms(clip_threshold),
+        adafactor.scale_by_param_block_rms(epsilon_2),
         links.relative(learning_rate),
     )
     return links.after_decay(steps, learning_rate, weight_decay)

@@ -10,8 +10,8 @@ from jaxtyping import PyTree
 
 from optax_lab.dialects import links
 from optax_lab.dialects.keras import frame
-from optax_lab.transforms import adam, numerics, orthogonal, partition
-from optax_lab.transforms.scheduling import Hyper, number, numbers
+from optax_lab.optimizers import adam, muon, numerics, partition
+from optax_lab.optimizers.hyperparameters import Hyper, number, numbers
 
 _NORM = 1e-7  # what Keras adds to the norm, whatever its epsilon
 
@@ -65,10 +65,10 @@ def Muon(
     """
     beta_1, beta_2 = numbers(adam_beta_1, adam_beta_2)
     frame.check_decays(adam_beta_1=beta_1, adam_beta_2=beta_2)
-    shape = orthogonal.scale_by_shape(None, rms_rate)
+    shape = muon.scale_by_shape(None, rms_rate)
     matrices = optax.chain(
         links.heavy_ball(momentum, nesterov),
-        orthogonal.orthogonalize((muon_a, muon_b, muon_c), ns_steps, _NORM),
+        muon.orthogonalize((muon_a, muon_b, muon_c), ns_steps, _NORM),
         optax.identity() if rms_rate is None else shape,
         links.learning_rate(learning_rate),
         links.decoupled(learning_rate, weight_decay),

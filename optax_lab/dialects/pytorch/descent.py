@@ -5,7 +5,7 @@ from jax.typing import ArrayLike
 
 from optax_lab.dialects import links, steps
 from optax_lab.dialects.pytorch import frame
-from optax_lab.transforms.scheduling import Hyper, number, numbers
+from optax_lab.optimizers.hyperparameters import Hyper, number, numbers
 
 
 @frame.fusable

@@ -6,7 +6,7 @@ from jax.typing import ArrayLike
 from optax_lab import ewma
 from optax_lab.dialects import links
 from optax_lab.dialects.arguments import dialect
-from optax_lab.transforms.scheduling import Hyper
+from optax_lab.optimizers.hyperparameters import Hyper
 
 # How to execute, which is XLA's business here.
 _FOREACH = ("foreach", "differentiable")

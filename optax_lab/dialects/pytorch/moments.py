@@ -6,8 +6,8 @@ from jax.typing import ArrayLike
 from optax_lab.dialects import links, nadam
 from optax_lab.dialects.pytorch import frame
 from optax_lab.dialects.pytorch.frame import Betas
-from optax_lab.transforms import adam, maxima, numerics, rectified
-from optax_lab.transforms.scheduling import Hyper, number, numbers
+from optax_lab.optimizers import adam, adamax, numerics, radam
+from optax_lab.optimizers.hyperparameters import Hyper, number, numbers
 
 
 @frame.fusable_capturable
@@ -117,7 +117,7 @@ def Adamax(
 
     Sources: PyTorch 2.13, `torch.optim.Adamax`; Kingma & Ba 2014, arXiv:1412.6980.
     """
-    rule = maxima.scale_by_adamax(*frame.check_betas(betas), number(eps))
+    rule = adamax.scale_by_adamax(*frame.check_betas(betas), number(eps))
     return _decayed(rule, lr, weight_decay, maximize)
 
 
@@ -187,7 +187,7 @@ def RAdam(
     Sources: PyTorch 2.13, `torch.optim.RAdam`; Liu et al. 2019, arXiv:1908.03265.
     """
     b1, b2 = frame.check_betas(betas)
-    rule = rectified.scale_by_radam(b1, b2, denominator=numerics.hat(number(eps)))
+    rule = radam.scale_by_radam(b1, b2, denominator=numerics.hat(number(eps)))
     return _decayed(rule, lr, weight_decay, maximize, decoupled_weight_decay)
 
 
@@ -196,7 +196,7 @@ def _adam(betas: Betas, eps: ArrayLike, amsgrad: bool) -> optax.GradientTransfor
     if not amsgrad:
         return adam.scale_by_adam(b1, b2, eps)
     largest = numerics.outside(eps)  # reads the largest ν without today's bias
-    return maxima.scale_by_amsgrad(
+    return adamax.scale_by_amsgrad(
         b1, b2, bias_correction_nu=False, denominator=largest
     )
 

@@ -7,8 +7,8 @@ from jax.typing import ArrayLike
 from optax_lab import ewma
 from optax_lab.dialects import factors, links
 from optax_lab.dialects.pytorch import frame
-from optax_lab.transforms import adagrad, factored, numerics, rms
-from optax_lab.transforms.scheduling import Hyper, numbers
+from optax_lab.optimizers import adafactor, adagrad, numerics, rmsprop
+from optax_lab.optimizers.hyperparameters import Hyper, numbers
 
 
 @frame.optimizer
@@ -52,7 +52,7 @@ def RMSprop(
     """
     alpha, eps = numbers(alpha, eps)
     ewma.check_decay("alpha", alpha)
-    rule = rms.scale_by_stddev if centered else rms.scale_by_rms
+    rule = rmsprop.scale_by_stddev if centered else rmsprop.scale_by_rms
     ball = [] if links.is_zero(momentum) else [links.heavy_ball(momentum, False)]
     return optax.chain(
         frame.front(maximize, weight_decay),
@@ -124,7 +124,7 @@ def Adadelta(
     rho, eps = numbers(rho, eps)
     return optax.chain(
         frame.front(maximize, weight_decay),
-        rms.scale_by_adadelta(rho, eps),
+        rmsprop.scale_by_adadelta(rho, eps),
         links.learning_rate(lr),
     )
 
@@ -166,8 +166,8 @@ def Adafactor(
     return optax.chain(
         links.ascent(maximize),
         factors.scale_by_last_factors(-1 * beta2_decay, floor=floor),
-        factored.clip_by_block_rms(d),
-        factored.scale_by_param_block_rms(smallest),
+        adafactor.clip_by_block_rms(d),
+        adafactor.scale_by_param_block_rms(smallest),
         links.relative(lr),
         links.decoupled(lr, weight_decay),
     )

@@ -6,8 +6,8 @@ from optax.contrib import MuonDimensionNumbers
 
 from optax_lab.dialects import links
 from optax_lab.dialects.pytorch import frame
-from optax_lab.transforms import orthogonal
-from optax_lab.transforms.scheduling import Hyper
+from optax_lab.optimizers import muon
+from optax_lab.optimizers.hyperparameters import Hyper
 
 _ADJUSTMENTS = (None, "original", "match_rms_adamw")
 # A weight of PyTorch maps its second axis to its first.
@@ -20,7 +20,7 @@ def Muon(
     weight_decay: Hyper = 0.1,
     momentum: Hyper = 0.95,
     nesterov: bool = True,
-    ns_coefficients: tuple[float, float, float] = orthogonal.NS_COEFFS["standard"],
+    ns_coefficients: tuple[float, float, float] = muon.NS_COEFFS["standard"],
     eps: ArrayLike = 1e-7,
     ns_steps: int = 5,
     adjust_lr_fn: str | None = None,
@@ -56,10 +56,10 @@ def Muon(
     rms = 0.2 if adjust_lr_fn == "match_rms_adamw" else None
     return optax.chain(
         links.average(momentum, nesterov),
-        orthogonal.orthogonalize(
+        muon.orthogonalize(
             ns_coefficients, ns_steps, eps, weight_dimension_numbers=_WEIGHT
         ),
-        orthogonal.scale_by_shape(_WEIGHT, rms),
+        muon.scale_by_shape(_WEIGHT, rms),
         links.learning_rate(lr),
         links.decoupled(lr, weight_decay),
     )

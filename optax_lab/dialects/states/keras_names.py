@@ -13,7 +13,7 @@ from optax_lab import ewma
 from optax_lab.dialects import factors, ftrl, nadam
 from optax_lab.dialects.states import meanings, nodes, slots
 from optax_lab.dialects.states.slots import Key
-from optax_lab.transforms import rms
+from optax_lab.optimizers import rmsprop
 
 
 def _adam(node: Any, param: Any) -> dict[str, Key]:
@@ -50,11 +50,11 @@ _KEYS: dict[type, slots.Row] = {
         "nu": Key("velocity"),
     },
     optax.ScaleByRmsState: slots.named(nu="velocity"),
-    rms.ScaleByRmsWithCountState: slots.named(nu="velocity"),
+    rmsprop.ScaleByRmsWithCountState: slots.named(nu="velocity"),
     optax.ScaleByRStdDevState: _STDDEV,
-    rms.ScaleByRStdDevWithCountState: _STDDEV,
+    rmsprop.ScaleByRStdDevWithCountState: _STDDEV,
     optax.ScaleByAdaDeltaState: _DELTA,
-    rms.ScaleByAdaDeltaWithCountState: _DELTA,
+    rmsprop.ScaleByAdaDeltaWithCountState: _DELTA,
     optax.ScaleByRssState: slots.named(sum_of_squares="accumulator"),
     optax.ScaleByLionState: slots.named(mu="momentum"),
     ftrl.FtrlState: slots.named(accumulator="accumulator", linear="linear"),
@@ -71,8 +71,8 @@ SUFFIXES = (
     "accumulated_delta_var",
     "linear",
 )
-_SQUARES = (optax.ScaleByRmsState, rms.ScaleByRmsWithCountState)
-_SQUARES += (optax.ScaleByRStdDevState, rms.ScaleByRStdDevWithCountState)
+_SQUARES = (optax.ScaleByRmsState, rmsprop.ScaleByRmsWithCountState)
+_SQUARES += (optax.ScaleByRStdDevState, rmsprop.ScaleByRStdDevWithCountState)
 
 
 # The classes whose variables have the same names, and what our states of them have.

@@ -10,7 +10,7 @@ import optax
 from jaxtyping import PyTree
 
 from optax_lab.dialects.states import nodes
-from optax_lab.transforms.momentum import TraceWithCountState
+from optax_lab.optimizers.sgd import TraceWithCountState
 
 TRACES = (optax.TraceState, TraceWithCountState)
 Told = tuple[nodes.Leaf, dict, bool]  # words for what a leaf may be, and which it is

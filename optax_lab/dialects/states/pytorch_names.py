@@ -10,7 +10,7 @@ from optax_lab import ewma
 from optax_lab.dialects import factors, nadam, steps
 from optax_lab.dialects.states import meanings, slots
 from optax_lab.dialects.states.slots import Key
-from optax_lab.transforms import rms
+from optax_lab.optimizers import rmsprop
 
 
 def _adam(node: Any, param: Any) -> dict[str, Key]:
@@ -43,11 +43,11 @@ TABLE: slots.Table = {
         "nu": Key("exp_avg_sq"),
     },
     optax.ScaleByRmsState: slots.named(nu="square_avg"),
-    rms.ScaleByRmsWithCountState: slots.named(nu="square_avg"),
+    rmsprop.ScaleByRmsWithCountState: slots.named(nu="square_avg"),
     optax.ScaleByRStdDevState: _STDDEV,
-    rms.ScaleByRStdDevWithCountState: _STDDEV,
+    rmsprop.ScaleByRStdDevWithCountState: _STDDEV,
     optax.ScaleByAdaDeltaState: _DELTA,
-    rms.ScaleByAdaDeltaWithCountState: _DELTA,
+    rmsprop.ScaleByAdaDeltaWithCountState: _DELTA,
     optax.ScaleByRssState: slots.named(sum_of_squares="sum"),
     **dict.fromkeys(meanings.TRACES, _TRACE),
     optax.EmaState: slots.named(ema="momentum_buffer"),
