@@ -42,12 +42,8 @@ if TYPE_CHECKING:
     from optax_lab.optimizers.ademamix import (
         ademamix,
         aggmo,
-        qhadam,
-        qhm,
         scale_by_ademamix,
         scale_by_aggmo,
-        scale_by_qhadam,
-        scale_by_qhm,
     )
     from optax_lab.optimizers.common import add_decayed_weights, scale_by_learning_rate
     from optax_lab.optimizers.laprop import (
@@ -72,6 +68,7 @@ if TYPE_CHECKING:
         with_param_ema,
     )
     from optax_lab.optimizers.prodigy import prodigy, scale_by_prodigy
+    from optax_lab.optimizers.qhm import qhadam, qhm, scale_by_qhadam, scale_by_qhm
     from optax_lab.optimizers.radam import radam, scale_by_radam
     from optax_lab.optimizers.rmsprop import (
         adadelta,
@@ -155,8 +152,8 @@ _MODULES = {
     "observe": "optimizers.monitoring",
     "param_ema": "optimizers.parameter_averaging",
     "prodigy": "optimizers.prodigy",
-    "qhadam": "optimizers.ademamix",
-    "qhm": "optimizers.ademamix",
+    "qhadam": "optimizers.qhm",
+    "qhm": "optimizers.qhm",
     "radam": "optimizers.radam",
     "rmsprop": "optimizers.rmsprop",
     "scale_by_adadelta": "optimizers.rmsprop",
@@ -177,8 +174,8 @@ _MODULES = {
     "scale_by_novograd": "optimizers.layerwise",
     "scale_by_param_block_rms": "optimizers.adafactor",
     "scale_by_prodigy": "optimizers.prodigy",
-    "scale_by_qhadam": "optimizers.ademamix",
-    "scale_by_qhm": "optimizers.ademamix",
+    "scale_by_qhadam": "optimizers.qhm",
+    "scale_by_qhm": "optimizers.qhm",
     "scale_by_radam": "optimizers.radam",
     "scale_by_rms": "optimizers.rmsprop",
     "scale_by_rss": "optimizers.adagrad",

@@ -20,6 +20,7 @@ from optax_lab.optimizers import (
     muon,
     parameter_averaging,
     prodigy,
+    qhm,
     radam,
     rmsprop,
     schedule_free,
@@ -114,12 +115,12 @@ OPTIMIZERS: dict[str, Entry] = {
         ademamix.ademamix, 1e-3, _ADAM | {"b3": (0.99, 0.9999), "alpha": (0.5, 10.0)}
     ),
     "qhm": Entry(
-        ademamix.qhm,
+        qhm.qhm,
         0.5,
         {"learning_rate": _RATES, "decay": (0.9, 0.999), "nu": (0.3, 1.0)},
     ),
     "qhadam": Entry(
-        ademamix.qhadam,
+        qhm.qhadam,
         1e-3,
         _ADAM | {"b1": (0.5, 0.999), "nu1": (0.3, 1.0), "nu2": (0.3, 1.0)},
     ),
