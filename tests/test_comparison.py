@@ -262,6 +262,16 @@ def test_a_study_of_ones_own_problem_is_reported_as_mnist_1d_is(both, tmp_path):
     np.testing.assert_allclose(sorted(reported), sorted(ends), rtol=1e-6)
 
 
+def test_event_files_replace_those_of_the_same_runs_and_nothing_else(mine, tmp_path):
+    (tmp_path / "mine.txt").write_text("of somebody else")
+    (tmp_path / "other_best").mkdir()
+    for _ in range(2):
+        mine.tensorboard(tmp_path)
+    kinds = ("best", "median", "default", "constant")
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found == {"mine.txt", "other_best", *(f"mine_{kind}" for kind in kinds)}
+
+
 def test_a_frame_has_a_row_for_every_run_with_or_without_pandas(both, monkeypatch):
     found, *_ = both
     frame = found.frame()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def run(settings: Compare, argv: list[str]) -> int:
         made = results.all_of(found)
         for line in results.beaten(found):
             output.say(line)
+        shutil.rmtree(folder.path / "tb", ignore_errors=True)  # of fewer optimizers
         found.tensorboard(folder.path / "tb")
         report.write(found, folder.path, tables=made, repeat=_repeated(folder, task))
         _judge(found, folder)

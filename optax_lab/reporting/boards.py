@@ -18,10 +18,10 @@ def write(study: Study, folder: str | os.PathLike) -> None:
     """Writes the best, the median and the default run of each, and what is reported.
 
     Of an optimizer that is not searched, the first reported run is its default one.
-    What an earlier call wrote is replaced: a study that goes on has other runs.
+    Runs of the same names are replaced, since a study that goes on has other ones; what
+    else is in the folder stays.
     """
     folder = Path(folder)
-    shutil.rmtree(folder, ignore_errors=True)
     for candidate in study.candidates:
         for which, run in _typical(study, candidate.name).items():
             _write_run(study, folder, which, run)
@@ -49,7 +49,7 @@ def _typical(study: Study, name: str) -> dict[str, Record]:
 
 
 def _write_run(study: Study, folder: Path, which: str, run: Record) -> None:
-    place = folder / events.folder_name(f"{run.optimizer}_{which}")
+    place = _place(folder, f"{run.optimizer}_{which}")
     settings = _settings(study, run, which) | {"seed": run.seed}
     with events.open_run(place, settings, [*run.curves, *run.finals]) as writer:
         writer.write(run.curves)
@@ -69,10 +69,17 @@ def _write_means(
         intervals = [_interval(column) for column in values.T]
         means, lows, highs = np.array(intervals).T
         history |= {tag: means, f"{tag}/low": lows, f"{tag}/high": highs}
-    place = folder / events.folder_name(f"{runs[0].optimizer}_{schedule}")
+    place = _place(folder, f"{runs[0].optimizer}_{schedule}")
     settings = _settings(study, runs[0], "reported") | {"seeds": len(runs)}
     with events.open_run(place, settings, (), margins=list(columns)) as writer:
         writer.write(history)
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Returns a run's folder, without what an earlier call wrote there."""
+    place = folder / events.folder_name(name)
+    shutil.rmtree(place, ignore_errors=True)
+    return place
 
 
 def _interval(values: np.ndarray) -> scores.Interval:

@@ -154,7 +154,7 @@ class Study(NamedTuple):
     def tensorboard(self, folder: str | os.PathLike) -> None:
         """Writes event files: typical runs of each search, and the reported means.
 
-        What an earlier call wrote there is replaced.
+        Runs of the same names are replaced; what else is in the folder stays.
 
         Raises:
           OSError: if they cannot be written.
