@@ -173,6 +173,23 @@ def test_one_optimizer_at_two_rates_is_compared_under_two_names(lab, tmp_path):
         assert len(book.records()) == 3 * (8 + 1 + 3)
 
 
+@pytest.mark.slow
+def test_without_a_search_objects_and_schedules_are_compared_as_they_are(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ready_optim.py").write_text("import optax\nready = optax.sgd(0.1)\n")
+    schedule = "sgd(optax.cosine_decay_schedule(.1, 50))"
+    words = ["ready_optim:ready", schedule, "optax.scale(-1.)", "--seeds", "1", *SMALL]
+    code = cli.main(["compare", *words, "--json"])
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    rows = json.loads(out)["results_constant"]
+    names = {"ready_optim:ready", "sgd", "optax.scale(step_size=-1.0)"}
+    assert {row["optimizer"] for row in rows} == names
+    assert {row["learning rate"] for row in rows} == {None}
+
+
 def test_what_is_in_an_expression_is_not_searched():
     found = candidates.candidates(
         expressions.optimizers(["adam(b1=0.5)", "optax.lion"]), ["b1=.8:.99"], SMOKE

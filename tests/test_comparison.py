@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -387,3 +388,9 @@ def test_defaults_that_do_better_than_the_search_are_said():
     better = wide.of("sgd", "default")[0].curves["loss/validation"][-1]
     best = min(run.curves["loss/validation"][-1] for run in wide.of("sgd", "tune"))
     assert ("sgd" in wide.beaten) == (better < best)
+
+
+def test_an_optimizer_that_is_made_already_is_refused_with_how_it_is_given():
+    unchecked = inspect.unwrap(optax_lab.compare)
+    with pytest.raises(ValueError, match=r"sgd is a GradientTransf.*: give the funct"):
+        unchecked({"sgd": optax.sgd(0.1)}, PROBLEM, TUNING)

@@ -53,7 +53,8 @@ def candidates(
 def _candidate(name: str, optimizer: Expression, space: Ranges | None) -> Candidate:
     stored = optimizer.text if space is None else optimizer.as_written
     space = space or {}
-    usual = compare.defaults(optimizer.functions[0], space)
+    outer = optimizer.functions[0]  # an object of one's own takes nothing
+    usual = compare.defaults(outer, space) if callable(outer) else {}
     if RATE in optimizer.parameters:
         if isinstance(optimizer.rate, float | int):
             usual[RATE] = float(optimizer.rate)

@@ -79,6 +79,12 @@ def compare(
         task = tasks.own(problem, tuning, reporting, choose_by, best)
     if not optimizers:
         raise ValueError("optimizers are empty: name at least one")
+    for name, make in optimizers.items():
+        if not callable(make):
+            raise ValueError(
+                f"{name} is a {type(make).__name__}: give the function that makes it "
+                "from its hyperparameters, or lambda: … with the budget 'none'"
+            )
     budget, space = _budget(budget), dict(space or {})
     if space and not budget.configurations:
         raise ValueError("a space is searched: it needs a budget with configurations")
