@@ -263,6 +263,17 @@ def test_a_study_of_ones_own_problem_is_reported_as_mnist_1d_is(both, tmp_path):
     np.testing.assert_allclose(sorted(reported), sorted(ends), rtol=1e-6)
 
 
+def test_a_loss_below_zero_is_reported_too(tmp_path):
+    lower = lambda outputs, labels: training.cross_entropy(outputs, labels) - 10
+    problem = training.Problem(NETWORK, loss=lower, batch_size=10)
+    found = compared({"mine": optax.sgd}, problem, TUNING, REPORTING)
+    assert (found.ends("loss/test")["mine"] < 0).all()
+    found.report(tmp_path)
+    drawn = {path.name for path in tmp_path.glob("*.png")}
+    assert {"tuning.png", "curves_constant.png"} < drawn
+    assert "sensitivity.png" not in drawn  # which is in shares of the best
+
+
 def test_event_files_replace_those_of_the_same_runs_and_nothing_else(mine, tmp_path):
     (tmp_path / "mine.txt").write_text("of somebody else")
     (tmp_path / "other_best").mkdir()

@@ -149,12 +149,19 @@ def of_search(study: Study) -> dict[str, Any]:
     look: dict[str, Any] = {"label": task.choose_by.replace("/", ", ")}
     look["best"] = task.metric(task.choose_by).best
     drawn = {}
-    if rates:
-        of_rates = {name: values[name] for name in rates}
+    of_rates = {name: values[name] for name in rates}
+    if rates and all(_best(v, look["best"]) >= 0 for v in of_rates.values()):
         drawn["sensitivity"] = figures.sensitivity(rates, of_rates, **look)
     if values:
         drawn["tuning"] = figures.tuning_curve(values, **look)
     return drawn
+
+
+def _best(values: np.ndarray, best: str) -> float:
+    """Returns the best finite value; 0 without any."""
+    finite = values[np.isfinite(values)]
+    pick = np.min if best == "lowest" else np.max
+    return float(pick(finite)) if finite.size else 0.0
 
 
 def of_schedule(study: Study, schedule: str) -> dict[str, Any]:
