@@ -219,7 +219,15 @@ def _shown(tree: PyTree, params: PyTree) -> PyTree:
 
 def _in_place(tree: PyTree, params: PyTree) -> PyTree:
     """Casts a tree as the parameters are, and puts these where it hides something."""
-    put = lambda x, p: p if _is_hidden(x) else numerics.like(x, p)
+
+    def put(x, p):
+        if _is_hidden(x):
+            return p
+        ours, theirs = (getattr(leaf, "shape", ()) for leaf in (x, p))
+        if ours != theirs:
+            raise ValueError(f"shapes {ours} and {theirs} differ")
+        return numerics.like(x, p)
+
     return jax.tree.map(put, tree, params, is_leaf=_is_hidden)
 
 

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from optax_lab import limits
+
 
 def shifts(
     most: int,
@@ -27,6 +29,7 @@ def shifts(
     >>> shifts(1)(jax.random.key(0), signals).shape
     (1, 4)
     """
+    limits.whole(most=most)
     if most < 0:
         raise ValueError(f"most is {most}: it must be at least 0")
 

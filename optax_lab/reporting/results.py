@@ -12,6 +12,7 @@ from optax_lab.studies import (
     inclusions,
     letters,
     plan,
+    resolution,
     scores,
     selfchecks,
     targets,
@@ -250,7 +251,7 @@ def values_of_points(study: Study, runs: Sequence[Record]) -> dict[int, float]:
     points: dict[int, list[float]] = {}
     for run in runs:
         points.setdefault(run.point, []).append(_end(study.task, run))
-    return {point: float(np.mean(values)) for point, values in points.items()}
+    return {point: resolution.mean(values) for point, values in points.items()}
 
 
 def _end(task: Task, run: Record) -> float:

@@ -117,7 +117,11 @@ def descend(
     def reached(point: PyTree, v: Scalar) -> Bool[Array, ""] | bool:
         if target is None:
             return False
-        return precision.widen(v if judge is None else judge(point)) <= target
+        seen = jnp.asarray(v if judge is None else judge(point))
+        return precision.widen(seen) <= precision.widen(as_seen(seen))
+
+    def as_seen(seen: Scalar) -> Scalar:
+        return jnp.asarray(target).astype(seen.dtype)  # .3 is another number in 16 bits
 
     def take_step(lane: _Lane) -> _Lane:
         extra = extra_args(objective(value, key, lane.step), lane.value, lane.grad)

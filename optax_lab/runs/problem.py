@@ -13,7 +13,7 @@ from optax_lab import limits, precision
 
 Split = tuple[Any, Any]  # inputs (n, ...) and labels (n, ...)
 
-_CHUNK = 2000  # examples that are evaluated at once, so that memory stays bounded
+CHUNK = 2000  # examples that are evaluated at once, so that memory stays bounded
 
 
 def cross_entropy(
@@ -25,7 +25,10 @@ def cross_entropy(
     """
     outputs = precision.widen(outputs)
     log_p = jax.nn.log_softmax(outputs)
-    picked = jax.nn.one_hot(labels, outputs.shape[-1], dtype=outputs.dtype)
+    labels = _widened(labels)
+    classes = jnp.arange(outputs.shape[-1], dtype=labels.dtype)
+    classes = jnp.expand_dims(classes, tuple(range(labels.ndim)))
+    picked = (labels[..., None] == classes).astype(outputs.dtype)
     loss = -jnp.sum(log_p * picked, axis=-1)
     return jnp.where(jnp.any(picked, axis=-1), loss, jnp.nan)
 
@@ -34,8 +37,18 @@ def accuracy(
     outputs: Float[Array, "batch classes"], labels: Int[Array, " batch"]
 ) -> Float[Array, " batch"]:
     """Returns 1 for each example whose largest output is its label, else 0."""
+    labels = _widened(labels)
     guess = jnp.argmax(outputs, axis=-1).astype(labels.dtype)
     return precision.widen(guess == labels)
+
+
+def _widened(labels: Array) -> Array:
+    """Returns labels in a dtype that every class has: 256 is 0 among bytes."""
+    labels = jnp.asarray(labels)
+    if jnp.issubdtype(labels.dtype, jnp.inexact):
+        return precision.widen(labels)
+    is_narrow = labels.dtype.itemsize < 4 or labels.dtype == jnp.uint32
+    return labels.astype(jnp.int32) if is_narrow else labels
 
 
 def _accuracy() -> dict[str, Callable]:
@@ -83,7 +96,7 @@ def evaluate(
 ) -> dict[str, Float[Array, ""]]:
     """Returns "loss/<name>" and "<metric>/<name>": means over a split's examples."""
     size = len(split[1])
-    chunk = min(size, _CHUNK)
+    chunk = min(size, CHUNK)
 
     def sums(part):
         outputs = problem.network.apply(params, part[0])
@@ -129,8 +142,8 @@ def augmented(problem: Problem, key: PRNGKeyArray, inputs: Array) -> Array:
 
 
 def loss_and_metrics(problem: Problem) -> dict[str, Callable]:
-    """Lists the loss and the metrics by name."""
-    return {"loss": problem.loss, **problem.metrics}
+    """Lists the loss and the metrics by name, in whatever order they were given."""
+    return {"loss": problem.loss, **dict(sorted(problem.metrics.items()))}
 
 
 def check(problem: Problem, data: Data, epochs: int) -> None:
@@ -179,7 +192,9 @@ def _check_classes(problem: Problem, data: Data) -> None:
     if cross_entropy not in loss_and_metrics(problem).values():
         return
     params = jax.eval_shape(problem.network.init, jax.random.key(0))
-    outputs = jax.eval_shape(problem.network.apply, params, data.train[0][:1])
+    outputs = jax.eval_shape(
+        problem.network.apply, params, data.train[0][: problem.batch_size]
+    )
     classes = outputs.shape[-1]
     for name, (_, labels) in _splits(data).items():
         if isinstance(labels, jax.core.Tracer) or np.ndim(labels) != 1:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 from optax_lab import limits, measures, precision
 from optax_lab.runs.problem import (
+    CHUNK,
     Data,
     Problem,
     Split,
@@ -24,6 +25,7 @@ from optax_lab.runs.problem import (
 )
 
 __all__ = [
+    "CHUNK",
     "Data",
     "History",
     "Problem",
@@ -225,7 +227,8 @@ def train(
         blocks.append(jax.device_get(history))
         if on_block is not None:
             on_block(done, blocks[-1])
-    judged = jax.jit(evaluate_at)(run.state, run.params)
+    at = jax.jit(lambda state, params: evaluate_at(state, params))  # as it is now
+    judged = at(run.state, run.params)
     measure = jax.jit(lambda params, splits: finish(problem, params, splits))
     final = measure(judged, data.at_end)
     return Result(run, joined(blocks), {k: float(v) for k, v in final.items()})

@@ -11,6 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Float, PRNGKeyArray, Shaped
 
+from optax_lab import precision
 from optax_lab.runs import training
 from optax_lab.studies import spreading
 
@@ -91,12 +92,13 @@ def trainings(
     judged = over_runs(lambda run, _: evaluate_at(run.state, run.params))
     finish = over_runs(lambda params, data: training.finish(problem, params, data))
 
-    data = spreading.everywhere(jax.tree.map(jnp.asarray, data), devices)
+    data = spreading.everywhere(jax.tree.map(precision.array, data), devices)
     learned = data._replace(at_end={})
     for first in range(0, len(keys), chunk):
         indices = list(range(first, min(first + chunk, len(keys))))
         places = np.minimum(np.arange(first, first + chunk), len(keys) - 1)
-        hyper = {name: jnp.asarray(v)[places] for name, v in (hypers or {}).items()}
+        columns = (hypers or {}).items()
+        hyper = {name: precision.array(v)[places] for name, v in columns}
         run, blocks = begin((keys[places], hyper), ()), []
         for done in range(size, epochs + 1, size):
             run, history = jax.block_until_ready(advance((run, hyper), learned))
@@ -123,10 +125,11 @@ def program(
 ) -> str:
     """Returns the hash of what a run is: its programs, with the constants in them.
 
-    They are the start of a run and an epoch of one batch, lowered for hyperparameters
-    that are traced: network, loss, metrics, augmentation, optimizer and `evaluate_at`,
-    with whatever they read from elsewhere. Of the data only the shape of a batch is in
-    it. What a host callback does, and what is drawn anew at each call, is not.
+    They are the start of a run, an epoch of one batch and what is measured at its end,
+    lowered for hyperparameters that are traced: network, loss, metrics, augmentation,
+    optimizer and `evaluate_at`, with whatever they read from elsewhere. Of the data
+    only the shapes of a batch and of what is measured at once are in it. What a host
+    callback does, and what is drawn anew at each call, is not.
 
     Args:
       problem: the network, its loss and its metrics.
@@ -137,7 +140,8 @@ def program(
     """
     hypers = {name: jax.ShapeDtypeStruct((), jnp.float32) for name in names}
     cut = lambda split, size: tuple(x[:size] for x in split)
-    every = {name: cut(split, 1) for name, split in data.every_epoch.items()}
+    measured = lambda splits: {n: cut(x, training.CHUNK) for n, x in splits.items()}
+    every, at_end = measured(data.every_epoch), measured(data.at_end)
     small = training.Data(cut(data.train, problem.batch_size), every)
 
     @jax.jit
@@ -149,13 +153,17 @@ def program(
         settings: Any = {"epochs": 1, "evaluate_at": evaluate_at}
         return training.advance(problem, make(**hypers), run, data, **settings)
 
-    judged = jax.jit(lambda run: evaluate_at(run.state, run.params))
+    @jax.jit
+    def finish(run, at_end):
+        judged = evaluate_at(run.state, run.params)
+        return judged, training.finish(problem, judged, at_end)
+
     key = jax.random.key(0)
     run = jax.eval_shape(begin, key, hypers)
     lowered = (
         begin.lower(key, hypers),
         advance.lower(run, hypers, small),
-        judged.lower(run),
+        finish.lower(run, at_end),
     )
     text = "\n".join(each.as_text() for each in lowered)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -75,7 +75,8 @@ def descents(
     ['max_steps', 'max_steps', 'diverged']
     """
     starts = jax.tree.map(descent.as_float, starts)
-    dtype = jax.tree.leaves(starts)[0].dtype
+    widest = jnp.finfo(jax.tree.leaves(starts)[0].dtype).dtype  # real, if that is not
+    dtype = jnp.promote_types(widest, jnp.float32)
     columns = {name: jnp.asarray(v, dtype) for name, v in (hypers or {}).items()}
     axes = _axes(columns, starts, keys)
     shape = tuple(map(len, axes.values()))

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, PyTree, Scalar
 
+from optax_lab import precision
 from optax_lab.studies import resolution
 
 Values = Float[np.ndarray, "*lanes rows"] | Float[Array, "*lanes rows"]
@@ -24,7 +24,7 @@ def values_at(
     over = value
     for _ in range(axes):
         over = jax.vmap(over)
-    return np.asarray(jax.jit(over)(jax.tree.map(jnp.asarray, points)))
+    return np.asarray(jax.jit(over)(jax.tree.map(precision.array, points)))
 
 
 def gradient_norms(

@@ -34,7 +34,8 @@ CREATE TABLE curves (
   key TEXT NOT NULL, tag TEXT NOT NULL, epochs BLOB NOT NULL, PRIMARY KEY (key, tag)
 ) WITHOUT ROWID;
 """
-KEYS = "of programs"  # what runs are named by: a study made with other keys is another
+# What runs are named by: a study made with other keys is another.
+KEYS = "of whole programs"
 _MANY = 5  # words of a fact, of which only those that differ are told
 _FLOATS = np.dtype("<f4")  # of a curve, one after the other
 
@@ -78,8 +79,17 @@ def key_of(facts: Mapping[str, Any]) -> str:
     >>> key_of({"seed": 1, "epochs": 5}) == key_of({"epochs": 5, "seed": 1})
     True
     """
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(
+        facts, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain
+    )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Returns a number of NumPy as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} is no number, text, list or dict")
 
 
 def digest(*arrays: Any) -> str:
@@ -111,7 +121,7 @@ class Ledger:
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:
         """Replaces the plan."""
-        text = json.dumps(plan, sort_keys=True)
+        text = json.dumps(plan, sort_keys=True, default=_plain)
         with self._connection:
             self._connection.execute(
                 "INSERT OR REPLACE INTO study VALUES ('plan', ?)", (text,)
@@ -261,7 +271,7 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
 
 
 def _check_schema(path: Path, connection: sqlite3.Connection, tables: set[str]) -> None:
-    if not {"study", "runs"} <= tables:
+    if not {"study", "runs", "finals", "curves"} <= tables:
         others = ", ".join(sorted(tables))
         raise ValueError(f"{path}: not a study's file, but a database of {others}")
     version = connection.execute("PRAGMA user_version").fetchone()[0]

@@ -40,6 +40,16 @@ def mean(values: Any) -> float:
     return float(f"{found:.{_DIGITS}g}")
 
 
+def slack(*values: Any) -> float:
+    """Returns how far means of numbers may be apart that are equal but for rounding.
+
+    >>> 1e-7 < slack(np.float32([0.1, 1.0])) < 1e-6
+    True
+    """
+    size = max(float(np.abs(v).max()) for v in map(np.asarray, values))
+    return of_sums(*values, spacings=2) * size
+
+
 def as_measured(target: float | int, *values: Any) -> float:
     """Returns a target in the dtype of what is compared with it.
 

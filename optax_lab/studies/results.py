@@ -111,7 +111,8 @@ class Study(NamedTuple):
         tags = {tag for run in every for tag in (*run.finals, *run.curves)}
         if tags and tag not in tags:
             raise ValueError(f"tag is {tag!r}: there are {', '.join(sorted(tags))}")
-        worth = self._lost(tag) if lost is None else lost
+        # Runs measure in float32, which the resolution of what is compared rests on.
+        worth = float(np.float32(self._lost(tag) if lost is None else lost))
         value = lambda run: last(run, tag) if run.status == "ok" else worth
         return {name: np.array([value(r) for r in each]) for name, each in runs.items()}
 

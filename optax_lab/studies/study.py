@@ -5,6 +5,7 @@ import functools
 import os
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,9 +134,12 @@ def choose(
         values: dict[int, list[float]] = {}
         for run in tried:
             values.setdefault(run.point, []).append(_judged(by_key.get(run.key), task))
-        means = {point: resolution.mean(each) for point, each in values.items()}
-        best = max(means, key=lambda point: (means[point], -point))
-        if np.isfinite(means[best]):
+        means = {point: float(np.mean(each)) for point, each in values.items()}
+        ended = [point for point in means if np.isfinite(means[point])]
+        if ended:
+            top = max(means[point] for point in ended)
+            top -= resolution.slack(*(values[point] for point in ended))
+            best = min(point for point in ended if means[point] >= top)
             hypers = next(run.hypers for run in tried if run.point == best)
             chosen[name] = (best, hypers)
     return chosen
@@ -152,9 +156,10 @@ def beaten(
             if run.optimizer == name and run.role in ("tune", "default"):
                 worth.setdefault(run.point, []).append(_judged(run, task))
         both = worth[plan.DEFAULT], worth[point]
-        if all(both):
-            default, best = map(resolution.mean, both)
-            if default > best:
+        if all(both) and np.isfinite(both[1]).all():
+            default, best = (float(np.mean(each)) for each in both)
+            ended = [each for each in both if np.isfinite(each).all()]
+            if default > best + resolution.slack(*ended):
                 sign = _sign(task)
                 found[name] = (sign * default, sign * best)
     return found
@@ -183,7 +188,8 @@ class _Programs:
         """Returns (schedule, names) → the hash of a candidate's program."""
 
         def program(schedule: str, names: tuple[str, ...]) -> str:
-            place = (candidate.name, schedule, names, self._steps(data))
+            reports = data is self.task.reporting
+            place = (candidate.name, schedule, names, self._steps(data), reports)
             if place not in self._known:
                 make = functools.partial(self.make, candidate, schedule, data)
                 self._known[place] = self._program(make, data, names)
@@ -216,8 +222,10 @@ class _Programs:
         task = self.task
         try:
             return execute.program(task.problem, make, data, names, self.evaluate_at)
-        except Exception as error:  # whatever an optimizer of one's own raises: its
-            return f"fails: {type(error).__name__}"  # runs will fail, and are recorded
+        except Exception as error:  # whatever an optimizer of one's own raises
+            # Its runs fail too, and are recorded; if not, nothing says that they are
+            # those of another time, and they are run anew.
+            return f"fails: {type(error).__name__} {uuid.uuid4()}"
 
 
 class _Crew(NamedTuple):

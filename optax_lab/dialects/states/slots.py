@@ -59,7 +59,8 @@ class Slot(NamedTuple):
         """
         own, value = np.asarray(self.leaf.value), np.asarray(value)
         check_shape(str(self.leaf), np.shape(self.key.there(own)), name, value.shape)
-        if not jnp.issubdtype(value.dtype, jnp.number):
+        is_flag = value.dtype == own.dtype == bool
+        if not (is_flag or jnp.issubdtype(value.dtype, jnp.number)):
             raise ValueError(f"{name} must be numbers, got {inputs.told(value)}")
         if np.iscomplexobj(value) and not np.iscomplexobj(own):
             raise ValueError(f"{self.leaf} is real, and {name} is complex")
