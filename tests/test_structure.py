@@ -188,7 +188,7 @@ def test_the_public_names_are_all_there_and_every_optimizer_is_one():
 @pytest.mark.slow
 def test_every_room_and_its_files_are_attributes_once_the_package_is_imported():
     rooms = sorted({p.parent.name for p in PACKAGE.glob("*/__init__.py")} - {"cli"})
-    assert len(rooms) > 9
+    assert len(rooms) > 8
     code = (
         "import optax_lab, pathlib;"
         f"rooms = [getattr(optax_lab, room) for room in {rooms}];"
@@ -197,7 +197,7 @@ def test_every_room_and_its_files_are_attributes_once_the_package_is_imported():
         " if hasattr(room, '__getattr__') for f in files(room)];"
         "print(len(found))"
     )
-    assert int(fresh(code)) > 120
+    assert int(fresh(code)) > 100
 
 
 def test_a_rooms_misspelt_file_is_named_with_the_nearest():
