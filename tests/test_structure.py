@@ -30,7 +30,14 @@ FLOORS = {
         "precision",
         "measures",
     },  # a training and `observe` measure alike
-    "studies": {"lazy", "limits", "optimizers", "problems", "runs"},
+    "studies": {
+        "lazy",
+        "limits",
+        "precision",
+        "optimizers",
+        "problems",
+        "runs",
+    },
     "reporting": {"lazy", "runs", "studies"},
     "names": {"dialects", "optimizers", "problems"},
     "expressions": {"names", "optimizers", "problems"},

@@ -76,7 +76,7 @@ def descents(
     """
     starts = jax.tree.map(descent.as_float, starts)
     widest = jnp.finfo(jax.tree.leaves(starts)[0].dtype).dtype  # real, if that is not
-    dtype = jnp.promote_types(widest, jnp.float32)
+    dtype = widest if widest.itemsize > 4 else jnp.dtype(jnp.float32)
     columns = {name: jnp.asarray(v, dtype) for name, v in (hypers or {}).items()}
     axes = _axes(columns, starts, keys)
     shape = tuple(map(len, axes.values()))
